@@ -1,0 +1,97 @@
+/**
+ * YAML as Juju reads it: YAML 1.2 core plus `yes/no/on/off` and merge keys. The only module of this house that loads a
+ * YAML library; hooks of packed charms never get here, as packing compiles these files to JSON.
+ */
+import {
+  CORE_SCHEMA,
+  NOT_RESOLVED,
+  YAMLException,
+  defineScalarTag,
+  dump,
+  floatCoreTag,
+  load,
+  mergeTag,
+} from "js-yaml";
+import { MetadataError } from "./errors.ts";
+
+/** No file that we read is near this size; what is, is an attack or a mistake. */
+const largestFile = 4 * 1024 * 1024;
+
+/** A number that was written as a float (`1.0`), where the difference from `1` counts. */
+export class YamlFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+
+  toString(): string {
+    return String(this.value);
+  }
+}
+
+const words = new Map([
+  ["yes", true],
+  ["on", true],
+  ["no", false],
+  ["off", false],
+]);
+
+const booleanWords = defineScalarTag<boolean>("tag:yaml.org,2002:bool", {
+  implicit: true,
+  implicitFirstChars: [..."tTfFyYnNoO"],
+  resolve: (source) => {
+    const lower = source.toLowerCase();
+    if (![lower, lower.toUpperCase(), (lower[0] ?? "").toUpperCase() + lower.slice(1)].includes(source))
+      return NOT_RESOLVED;
+    if (lower === "true" || lower === "false") return lower === "true";
+    return words.get(lower) ?? NOT_RESOLVED;
+  },
+  identify: (value) => typeof value === "boolean",
+});
+
+const markedFloat = defineScalarTag<YamlFloat>("tag:yaml.org,2002:float", {
+  implicit: true,
+  implicitFirstChars: floatCoreTag.implicitFirstChars,
+  resolve: (source, isExplicit, tagName) => {
+    const value = floatCoreTag.resolve(source, isExplicit, tagName);
+    return typeof value === "number" ? new YamlFloat(value) : NOT_RESOLVED;
+  },
+  identify: (value) => value instanceof YamlFloat,
+  represent: String,
+});
+
+const jujuSchema = CORE_SCHEMA.withTags(booleanWords, mergeTag);
+const floatSchema = jujuSchema.withTags(markedFloat);
+
+/**
+ * The value of one YAML document; an empty document is `null`. With `markFloats`, floats come as `YamlFloat`.
+ * @throws MetadataError naming `file` and the place
+ */
+export function readYaml(file: string, text: string, { markFloats = false } = {}): unknown {
+  if (text.length > largestFile) throw new MetadataError(file, `larger than ${largestFile} bytes`);
+  if (text.includes("\uFFFD")) throw new MetadataError(file, "not valid UTF-8");
+  const body = text.replace(/^\uFEFF/, "");
+  if (body.split("\n").every(saysNothing)) return null;
+  try {
+    return load(body, { schema: markFloats ? floatSchema : jujuSchema });
+  } catch (error) {
+    const why = error instanceof YAMLException ? whereAndWhy(error) : String(error);
+    throw new MetadataError(file, `not YAML: ${why}`, { cause: error });
+  }
+}
+
+function saysNothing(line: string): boolean {
+  const text = line.trim();
+  return text === "" || text === "---" || text.startsWith("#");
+}
+
+function whereAndWhy(error: YAMLException): string {
+  const at = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
+  return `${error.reason}${at}`;
+}
+
+/** YAML text of a plain value, keys in their given order. */
+export function writeYaml(value: unknown): string {
+  return dump(value, { lineWidth: -1, noRefs: true });
+}
