@@ -1,0 +1,164 @@
+/** Request and response bodies of k8sd's REST API, and the table of its endpoints (prefix `/1.0/`). */
+import { bootstrapConfigSchema, userFacingClusterConfigSchema } from "./config.ts";
+import type { FeatureName, UserFacingClusterConfig } from "./config.ts";
+import { flag, integer, list, object, text, type Infer } from "./schema.ts";
+
+/** Durations are integer nanoseconds everywhere in this API. */
+export type Nanoseconds = number;
+export const nanoseconds = (milliseconds: number): Nanoseconds => Math.round(milliseconds * 1e6);
+export const milliseconds = (duration: Nanoseconds): number => duration / 1e6;
+
+const duration = () => integer(0);
+const name = () => text({ maxLength: 253 });
+const address = () => text({ maxLength: 255 });
+
+export const bootstrapRequestSchema = object(
+  { name: name(), address: address(), config: bootstrapConfigSchema, timeout: duration() },
+  ["name", "address"],
+);
+export type BootstrapRequest = Infer<typeof bootstrapRequestSchema>;
+
+export const joinRequestSchema = object(
+  {
+    name: name(),
+    address: address(),
+    token: text({ maxLength: 16_384 }),
+    /** YAML or JSON text of a join configuration. */
+    config: text({ maxLength: 1_048_576 }),
+    timeout: duration(),
+  },
+  ["name", "address", "token"],
+);
+export type JoinRequest = Infer<typeof joinRequestSchema>;
+
+export const tokenRequestSchema = object({ name: name(), worker: flag(), ttl: duration() });
+export type TokenRequest = Infer<typeof tokenRequestSchema>;
+
+export const removeRequestSchema = object({ name: name(), force: flag(), timeout: duration() }, ["name"]);
+export type RemoveRequest = Infer<typeof removeRequestSchema>;
+
+export const datastoreConfigSchema = object({
+  type: text({ maxLength: 32 }),
+  servers: list(text({ maxLength: 2048 })),
+  "ca-crt": text(),
+  "client-crt": text(),
+  "client-key": text(),
+});
+export type DatastoreConfig = Infer<typeof datastoreConfigSchema>;
+
+export const setClusterConfigRequestSchema = object({
+  config: userFacingClusterConfigSchema,
+  datastore: datastoreConfigSchema,
+});
+export type SetClusterConfigRequest = Infer<typeof setClusterConfigRequestSchema>;
+
+export const kubeconfigRequestSchema = object({ server: text({ maxLength: 2048 }) });
+export type KubeconfigRequest = Infer<typeof kubeconfigRequestSchema>;
+
+export type ClusterRole = "control-plane" | "worker" | "unknown";
+export type DatastoreRole = "voter" | "stand-by" | "spare" | "PENDING" | "unknown";
+
+export interface NodeStatus {
+  name: string;
+  address: string;
+  "cluster-role": ClusterRole;
+  "datastore-role"?: DatastoreRole;
+}
+
+/** State of one feature as measured; all keys absent when nothing is known yet. */
+export interface FeatureStatus {
+  enabled?: boolean;
+  message?: string;
+  version?: string;
+  "updated-at"?: string;
+}
+
+export interface ClusterStatus extends Record<FeatureName, FeatureStatus> {
+  ready?: boolean;
+  members: NodeStatus[];
+  config: UserFacingClusterConfig;
+  datastore: { type: "etcd" | "external"; servers?: string[] };
+}
+
+export interface GetClusterStatusResponse {
+  status: ClusterStatus;
+}
+export interface GetNodeStatusResponse {
+  status: NodeStatus;
+  taints?: string[];
+}
+export interface BootstrapResponse {
+  name: string;
+  address: string;
+}
+export interface TokenResponse {
+  token: string;
+}
+export interface GetClusterConfigResponse {
+  status: UserFacingClusterConfig;
+  datastore: DatastoreConfig;
+  "pod-cidr": string;
+  "service-cidr": string;
+}
+export interface KubeconfigResponse {
+  kubeconfig: string;
+}
+export interface CertificateStatus {
+  name: string;
+  expires: string;
+  "certificate-authority": string;
+  "externally-managed": boolean;
+}
+export interface CertificateAuthorityStatus {
+  name: string;
+  expires: string;
+  "externally-managed": boolean;
+}
+export interface CertificatesStatusResponse {
+  certificates: CertificateStatus[];
+  "certificate-authorities": CertificateAuthorityStatus[];
+}
+export type Empty = Record<string, never>;
+
+/** Every endpoint by name, with its method, path and, where it has one, the schema of its body. */
+export const ENDPOINTS = {
+  getClusterStatus: { method: "GET", path: "k8sd/cluster" },
+  bootstrap: { method: "POST", path: "k8sd/cluster", body: bootstrapRequestSchema },
+  join: { method: "POST", path: "k8sd/cluster/join", body: joinRequestSchema },
+  createToken: { method: "POST", path: "k8sd/cluster/tokens", body: tokenRequestSchema },
+  remove: { method: "POST", path: "k8sd/cluster/remove", body: removeRequestSchema },
+  getClusterConfig: { method: "GET", path: "k8sd/cluster/config" },
+  setClusterConfig: { method: "PUT", path: "k8sd/cluster/config", body: setClusterConfigRequestSchema },
+  getNodeStatus: { method: "GET", path: "k8sd/node" },
+  getKubeconfig: { method: "GET", path: "k8sd/kubeconfig", body: kubeconfigRequestSchema },
+  getCertificatesStatus: { method: "GET", path: "k8sd/certs-status" },
+} as const;
+export type EndpointName = keyof typeof ENDPOINTS;
+
+/** Request body by endpoint; `void` where none is sent. */
+export interface Requests {
+  getClusterStatus: void;
+  bootstrap: BootstrapRequest;
+  join: JoinRequest;
+  createToken: TokenRequest;
+  remove: RemoveRequest;
+  getClusterConfig: void;
+  setClusterConfig: SetClusterConfigRequest;
+  getNodeStatus: void;
+  getKubeconfig: KubeconfigRequest;
+  getCertificatesStatus: void;
+}
+
+/** Metadata of a successful answer by endpoint. */
+export interface Responses {
+  getClusterStatus: GetClusterStatusResponse;
+  bootstrap: BootstrapResponse;
+  join: Empty;
+  createToken: TokenResponse;
+  remove: Empty;
+  getClusterConfig: GetClusterConfigResponse;
+  setClusterConfig: Empty;
+  getNodeStatus: GetNodeStatusResponse;
+  getKubeconfig: KubeconfigResponse;
+  getCertificatesStatus: CertificatesStatusResponse;
+}

@@ -1,0 +1,16 @@
+/**
+ * k8sd's REST API and configuration documents: types, JSON Schemas and strict validation. Start at ENDPOINTS in api.ts.
+ * Never opens a connection, never reads a file.
+ */
+export * from "./api.ts";
+export * from "./config.ts";
+export * from "./envelope.ts";
+export {
+  InvalidInput,
+  parse,
+  problemsOf,
+  type Infer,
+  type JsonSchema,
+  type Problem,
+  type Schema,
+} from "./schema.ts";
