@@ -1,0 +1,159 @@
+/**
+ * The test command. Each environment is a list of checks; a check is a tool whose exit code counts as one test, or a
+ * vitest run whose own counts are added. Closes with one line, `N passed, N failed, N skipped`, and the reason of each skip.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const top = resolve(import.meta.dirname, "..");
+const scratch = mkdtempSync(join(tmpdir(), "cantrip-test-"));
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** why each was skipped */
+  reasons: string[];
+}
+interface Environment {
+  readonly about: string;
+  /** runs only when named */
+  readonly onDemand?: boolean;
+  readonly needsHost?: boolean;
+  readonly run: () => Promise<Tally>;
+}
+
+const environments: Record<string, Environment> = {
+  check: { about: "types, lint, format, generated files", run: () => all(checks) },
+  unit: { about: "pure logic and scenarios, no root needed", run: () => vitest("unit") },
+  go: { about: "the hook tool and the API proxy", run: () => all(goTests) },
+  machines: { about: "machines on this host", needsHost: true, run: () => vitest("system", "machines/") },
+  node: { about: "the node package and k8sd on machines", needsHost: true, run: () => vitest("system", "node/") },
+  controller: { about: "the controller and its agents on machines", needsHost: true, run: () => vitest("system", "controller/", "lib/") },
+  e2e: { about: "the cantrip command, from nothing to a cluster and back", needsHost: true, run: () => vitest("system", "test/e2e/") },
+  faults: { about: "long runs of seeded faults", onDemand: true, needsHost: true, run: () => vitest("system", "test/faults/") },
+};
+
+const checks: readonly Check[] = [
+  { name: "types", argv: ["tsc", "-p", top] },
+  { name: "lint", argv: ["oxlint"] },
+  { name: "format", argv: ["prettier", "--check", "--log-level", "warn", "."] },
+  { name: "generated files", argv: ["node", "metadata/scripts/generate.ts", "--check"] },
+];
+const goTests: readonly Check[] = [
+  { name: "hook tool", argv: ["node", "scripts/go-test.ts", "controller/hooktool"] },
+  { name: "API proxy", argv: ["node", "scripts/go-test.ts", "node/apiserver-proxy"] },
+];
+
+interface Check {
+  readonly name: string;
+  readonly argv: readonly string[];
+}
+
+async function all(list: readonly Check[]): Promise<Tally> {
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  for (const check of list) {
+    const ok = (await run(check.argv)) === 0;
+    console.log(`${ok ? "ok    " : "FAILED"} ${check.name}`);
+    tally[ok ? "passed" : "failed"] += 1;
+  }
+  return tally;
+}
+
+/** Runs one vitest project on the given folders; a run that produces no report, or no test, counts as one failure. */
+async function vitest(project: string, ...folders: string[]): Promise<Tally> {
+  const report = join(scratch, `${project}-${folders.join("-").replaceAll("/", "_")}.json`);
+  const argv = ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const code = await run([...argv, ...folders]);
+  try {
+    return count(JSON.parse(readFileSync(report, "utf8")) as VitestReport, code);
+  } catch (error) {
+    console.error(`vitest left no readable report for ${project} ${folders.join(" ")}: ${String(error)}`);
+    return { passed: 0, failed: 1, skipped: 0, reasons: [] };
+  }
+}
+
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+function count(report: VitestReport, code: number): Tally {
+  const skipped = report.testResults.flatMap((file) =>
+    file.assertionResults
+      .filter((test) => test.status !== "passed" && test.status !== "failed")
+      // A test that is skipped carries its reason in its title, after "skipped: ".
+      .map((test) => `${file.name.replace(`${top}/`, "")}: ${test.fullName}`),
+  );
+  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed")).length;
+  const failed = report.numFailedTests + broken;
+  const nothing = report.numPassedTests + failed + skipped.length === 0;
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && (code !== 0 || nothing) ? 1 : failed,
+    skipped: skipped.length,
+    reasons: skipped,
+  };
+}
+
+function run(argv: readonly string[]): Promise<number> {
+  const [command = "", ...rest] = argv;
+  return new Promise((done) => {
+    const child = spawn(command, rest, { cwd: top, stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", (error) => {
+      console.error(`cannot run ${command}: ${error.message}`);
+      done(127);
+    });
+    child.on("exit", (code) => done(code ?? 1));
+  });
+}
+
+async function main(names: readonly string[]): Promise<number> {
+  if (names.includes("--help") || names.includes("-h")) {
+    console.log("usage: scripts/test [NAME…]     runs the named environments, or all that are not on demand\n       scripts/test --list      names them");
+    return 0;
+  }
+  if (names.includes("--list")) {
+    for (const [name, { about, onDemand }] of Object.entries(environments)) console.log(`${name.padEnd(12)}${about}${onDemand ? " (on demand)" : ""}`);
+    return 0;
+  }
+  const unknown = names.filter((name) => !Object.hasOwn(environments, name));
+  if (unknown.length > 0) {
+    console.error(`no such environment: ${unknown.join(", ")}; expected one of ${Object.keys(environments).join(", ")}`);
+    return 2;
+  }
+  const chosen = Object.entries(environments).filter(([name, one]) => (names.length > 0 ? names.includes(name) : !one.onDemand));
+  const total: Tally = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  let hostReady: string | undefined;
+  for (const [name, environment] of chosen) {
+    console.log(`\n== ${name}: ${environment.about}`);
+    const began = Date.now();
+    if (environment.needsHost) hostReady ??= await prepareHost();
+    const tally = environment.needsHost && hostReady !== "" ? { passed: 0, failed: 0, skipped: 1, reasons: [`${name}: ${hostReady}`] } : await environment.run();
+    for (const key of ["passed", "failed", "skipped"] as const) total[key] += tally[key];
+    total.reasons.push(...tally.reasons);
+    console.log(`== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${((Date.now() - began) / 1000).toFixed(0)} s`);
+  }
+  if (total.reasons.length > 0) console.log(`\nskipped:\n${total.reasons.map((reason) => `  ${reason}`).join("\n")}`);
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+/** The packages that machines and builds need, installed as `cantrip up` would; the empty string, or why not. */
+async function prepareHost(): Promise<string> {
+  if (process.getuid?.() !== 0) return "needs root: machines, bridges and mounts are made for real";
+  return (await run(["node", "up/src/host-packages.ts"])) === 0 ? "" : "the host's packages could not be installed (see above)";
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
