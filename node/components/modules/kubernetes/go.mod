@@ -1,4 +1,4 @@
-module example/kube
+module cantrip.local/components/kubernetes
 
 go 1.26.0
 

@@ -1,5 +1,6 @@
 //go:build tools
 
+// Package tools names the commands that this module pins.
 package tools
 
 import (

@@ -1,0 +1,152 @@
+/** Where a component's binaries can come from, behind one interface: built from pinned Go modules, or an official release. */
+import { access, chmod, mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { goBuild, goFlags } from "./gobuild.ts";
+import { buildKey, checkPins, sourceDigests } from "./key.ts";
+import { run } from "./process.ts";
+import { moduleLicences } from "./licences.ts";
+import type { GoToolchain } from "./toolchain.ts";
+import {
+  moduleDir,
+  type Architecture,
+  type CComponent,
+  type Component,
+  type GoComponent,
+} from "./versions.ts";
+
+export interface SourceContext {
+  readonly architecture: Architecture;
+  /** Asked for only by what needs it; remembered by the caller. */
+  readonly toolchain: () => Promise<GoToolchain>;
+}
+
+export interface Plan {
+  /** Content-addressed: the same key means the same binaries. */
+  readonly key: string;
+  /** Fills `bin/` and `licences/` of an empty directory. */
+  readonly make: (directory: string) => Promise<void>;
+}
+
+export interface ComponentSource {
+  readonly id: string;
+  /** @throws SourceRefusal if this source has no such component. */
+  readonly plan: (component: Component, context: SourceContext) => Promise<Plan>;
+}
+
+export class SourceRefusal extends Error {
+  override readonly name = "SourceRefusal";
+}
+
+/** SHA-256 sums of official releases by component and architecture. One is written here only after it was computed from the bytes: none was yet. */
+const releaseDigests: Readonly<Record<string, string>> = {};
+
+export const officialReleases: ComponentSource = {
+  id: "official release",
+  plan: async ({ name, version }, { architecture }) => {
+    const wanted = `${name} ${version} ${architecture}`;
+    if (!(wanted in releaseDigests))
+      throw new SourceRefusal(
+        `no digest is known for the official release of ${wanted}, and a download without one is refused`,
+      );
+    throw new SourceRefusal(
+      `the release of ${wanted} is pinned, but this version of Cantrip cannot unpack releases yet`,
+    );
+  },
+};
+
+export const goModules: ComponentSource = {
+  id: "Go modules",
+  plan: async (component, context) =>
+    component.kind === "go" ? await planGo(component, context) : await planC(component, context),
+};
+
+async function planGo(component: GoComponent, { architecture, toolchain }: SourceContext): Promise<Plan> {
+  const directory = moduleDir(component.name);
+  const sources = await sourceDigests(directory);
+  checkPins(
+    await readFile(path.join(directory, "go.mod"), "utf8"),
+    pinsOf(component),
+    path.join(directory, "go.mod"),
+  );
+  const flags = goFlags({ ...component, cgo: component.cgo !== undefined, architecture });
+  const native = component.cgo ? await nativeTools(component, component.cgo) : [];
+  const go = await toolchain();
+  const key = buildKey({
+    name: component.name,
+    sources,
+    toolchain: [go.version, ...native].join("\n"),
+    flags: [component.commands, flags],
+    architecture,
+  });
+  const build = {
+    ...component,
+    cgo: component.cgo !== undefined,
+    architecture,
+    toolchain: go,
+    moduleDir: directory,
+    packages: component.commands,
+  };
+  return {
+    key,
+    make: async (into) => {
+      await goBuild({ ...build, output: path.join(into, "bin") });
+      await moduleLicences({ ...build, output: path.join(into, "licences") });
+    },
+  };
+}
+
+export const pinsOf = ({ module, siblings = [], version }: GoComponent): Record<string, string> =>
+  Object.fromEntries([module, ...siblings].map((name) => [name, version]));
+
+/** Names the versions of the C tools that go into a static binary. @throws SourceRefusal naming the packages to install. */
+async function nativeTools(component: Component, cgo: NonNullable<GoComponent["cgo"]>): Promise<string[]> {
+  const install = `install what it needs with "apt-get install ${cgo.packages.join(" ")}"`;
+  try {
+    const compiler = await run({ argv: ["gcc", "-dumpfullversion"] });
+    const libraries = await Promise.all(
+      cgo.libraries.map(async (name) => await run({ argv: ["pkg-config", "--modversion", name] })),
+    );
+    for (const header of cgo.headers) await access(path.join("/usr/include", header));
+    return [compiler, ...libraries];
+  } catch (error) {
+    throw new SourceRefusal(`${component.name} is partly C and cannot be built here; ${install}`, {
+      cause: error,
+    });
+  }
+}
+
+async function planC(component: CComponent, { architecture }: SourceContext): Promise<Plan> {
+  const directory = moduleDir(component.name);
+  const compiler = await run({ argv: ["gcc", "-dumpfullversion"] }).catch((error: unknown) => {
+    throw new SourceRefusal(
+      `${component.name} is a C program and cannot be built here; install a compiler with "apt-get install gcc libc6-dev"`,
+      { cause: error },
+    );
+  });
+  const flags = [
+    "-static",
+    "-Os",
+    "-s",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wl,--build-id=none",
+    `-DVERSION="${component.version}"`,
+  ];
+  const key = buildKey({
+    name: component.name,
+    sources: await sourceDigests(directory),
+    toolchain: `gcc ${compiler}`,
+    flags,
+    architecture,
+  });
+  const make = async (into: string): Promise<void> => {
+    await mkdir(path.join(into, "bin"));
+    for (const [name, source] of Object.entries(component.commands)) {
+      const output = path.join(into, "bin", name);
+      await run({ argv: ["gcc", ...flags, "-o", output, source], cwd: directory });
+      await chmod(output, 0o755);
+    }
+  };
+  return { key, make };
+}
