@@ -6,6 +6,10 @@ import { goToolchain } from "@cantrip/components";
 const folder = resolve(import.meta.dirname, "..", process.argv[2] ?? "");
 const go = await goToolchain({ cacheDir: process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip" });
 for (const verb of ["vet", "test"]) {
-  const { status } = spawnSync(go.path, [verb, "./..."], { cwd: folder, stdio: "inherit", env: { ...process.env, CGO_ENABLED: "0" } });
+  const { status } = spawnSync(go.go, [verb, "./..."], {
+    cwd: folder,
+    stdio: "inherit",
+    env: { ...process.env, CGO_ENABLED: "0" },
+  });
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -30,10 +30,27 @@ const environments: Record<string, Environment> = {
   unit: { about: "pure logic and scenarios, no root needed", run: () => vitest("unit") },
   go: { about: "the hook tool and the API proxy", run: () => all(goTests) },
   machines: { about: "machines on this host", needsHost: true, run: () => vitest("system", "machines/") },
-  node: { about: "the node package and k8sd on machines", needsHost: true, run: () => vitest("system", "node/") },
-  controller: { about: "the controller and its agents on machines", needsHost: true, run: () => vitest("system", "controller/", "lib/") },
-  e2e: { about: "the cantrip command, from nothing to a cluster and back", needsHost: true, run: () => vitest("system", "test/e2e/") },
-  faults: { about: "long runs of seeded faults", onDemand: true, needsHost: true, run: () => vitest("system", "test/faults/") },
+  node: {
+    about: "the node package and k8sd on machines",
+    needsHost: true,
+    run: () => vitest("system", "node/"),
+  },
+  controller: {
+    about: "the controller and its agents on machines",
+    needsHost: true,
+    run: () => vitest("system", "controller/", "lib/"),
+  },
+  e2e: {
+    about: "the cantrip command, from nothing to a cluster and back",
+    needsHost: true,
+    run: () => vitest("system", "test/e2e/"),
+  },
+  faults: {
+    about: "long runs of seeded faults",
+    onDemand: true,
+    needsHost: true,
+    run: () => vitest("system", "test/faults/"),
+  },
 };
 
 const checks: readonly Check[] = [
@@ -65,7 +82,15 @@ async function all(list: readonly Check[]): Promise<Tally> {
 /** Runs one vitest project on the given folders; a run that produces no report, or no test, counts as one failure. */
 async function vitest(project: string, ...folders: string[]): Promise<Tally> {
   const report = join(scratch, `${project}-${folders.join("-").replaceAll("/", "_")}.json`);
-  const argv = ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const argv = [
+    "vitest",
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ];
   const code = await run([...argv, ...folders]);
   try {
     return count(JSON.parse(readFileSync(report, "utf8")) as VitestReport, code);
@@ -92,7 +117,9 @@ function count(report: VitestReport, code: number): Tally {
       // A test that is skipped carries its reason in its title, after "skipped: ".
       .map((test) => `${file.name.replace(`${top}/`, "")}: ${test.fullName}`),
   );
-  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed")).length;
+  const broken = report.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+  ).length;
   const failed = report.numFailedTests + broken;
   const nothing = report.numPassedTests + failed + skipped.length === 0;
   return {
@@ -117,31 +144,44 @@ function run(argv: readonly string[]): Promise<number> {
 
 async function main(names: readonly string[]): Promise<number> {
   if (names.includes("--help") || names.includes("-h")) {
-    console.log("usage: scripts/test [NAME…]     runs the named environments, or all that are not on demand\n       scripts/test --list      names them");
+    console.log(
+      "usage: scripts/test [NAME…]     runs the named environments, or all that are not on demand\n       scripts/test --list      names them",
+    );
     return 0;
   }
   if (names.includes("--list")) {
-    for (const [name, { about, onDemand }] of Object.entries(environments)) console.log(`${name.padEnd(12)}${about}${onDemand ? " (on demand)" : ""}`);
+    for (const [name, { about, onDemand }] of Object.entries(environments))
+      console.log(`${name.padEnd(12)}${about}${onDemand ? " (on demand)" : ""}`);
     return 0;
   }
   const unknown = names.filter((name) => !Object.hasOwn(environments, name));
   if (unknown.length > 0) {
-    console.error(`no such environment: ${unknown.join(", ")}; expected one of ${Object.keys(environments).join(", ")}`);
+    console.error(
+      `no such environment: ${unknown.join(", ")}; expected one of ${Object.keys(environments).join(", ")}`,
+    );
     return 2;
   }
-  const chosen = Object.entries(environments).filter(([name, one]) => (names.length > 0 ? names.includes(name) : !one.onDemand));
+  const chosen = Object.entries(environments).filter(([name, one]) =>
+    names.length > 0 ? names.includes(name) : !one.onDemand,
+  );
   const total: Tally = { passed: 0, failed: 0, skipped: 0, reasons: [] };
   let hostReady: string | undefined;
   for (const [name, environment] of chosen) {
     console.log(`\n== ${name}: ${environment.about}`);
     const began = Date.now();
     if (environment.needsHost) hostReady ??= await prepareHost();
-    const tally = environment.needsHost && hostReady !== "" ? { passed: 0, failed: 0, skipped: 1, reasons: [`${name}: ${hostReady}`] } : await environment.run();
+    const tally =
+      environment.needsHost && hostReady !== ""
+        ? { passed: 0, failed: 0, skipped: 1, reasons: [`${name}: ${hostReady}`] }
+        : await environment.run();
     for (const key of ["passed", "failed", "skipped"] as const) total[key] += tally[key];
     total.reasons.push(...tally.reasons);
-    console.log(`== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${((Date.now() - began) / 1000).toFixed(0)} s`);
+    console.log(
+      `== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${((Date.now() - began) / 1000).toFixed(0)} s`,
+    );
   }
-  if (total.reasons.length > 0) console.log(`\nskipped:\n${total.reasons.map((reason) => `  ${reason}`).join("\n")}`);
+  if (total.reasons.length > 0)
+    console.log(`\nskipped:\n${total.reasons.map((reason) => `  ${reason}`).join("\n")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   return total.failed === 0 ? 0 : 1;
 }
@@ -149,7 +189,9 @@ async function main(names: readonly string[]): Promise<number> {
 /** The packages that machines and builds need, installed as `cantrip up` would; the empty string, or why not. */
 async function prepareHost(): Promise<string> {
   if (process.getuid?.() !== 0) return "needs root: machines, bridges and mounts are made for real";
-  return (await run(["node", "up/src/host-packages.ts"])) === 0 ? "" : "the host's packages could not be installed (see above)";
+  return (await run(["node", "up/src/host-packages.ts"])) === 0
+    ? ""
+    : "the host's packages could not be installed (see above)";
 }
 
 try {

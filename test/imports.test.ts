@@ -16,7 +16,13 @@ const mayImport: Record<string, readonly string[]> = {
   up: ["metadata", "model", "lib", "relations", "charms", "machines", "node", "controller"],
 };
 /** The framework's test kit runs charms on the model; tests of the node run it on machines; tests of a house may use what it is tested with. */
-const inTests: Record<string, readonly string[]> = { lib: ["model"], node: ["machines"], charms: ["model", "node"], controller: ["lib"], relations: ["model"] };
+const inTests: Record<string, readonly string[]> = {
+  lib: ["model"],
+  node: ["machines"],
+  charms: ["model", "node"],
+  controller: ["lib"],
+  relations: ["model"],
+};
 const packages: Record<string, string> = {
   "@cantrip/charm-node": "charms",
   "@cantrip/charm-k8s": "charms",
@@ -46,7 +52,9 @@ function violations(house: string): string[] {
     const path = relative(top, file);
     const isTest = /(^|\/)(test|testing)\//.test(path);
     const allowed = new Set([house, ...(mayImport[house] ?? []), ...(isTest ? (inTests[house] ?? []) : [])]);
-    const specifiers = [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+    const specifiers = [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(
+      (match) => match[1] ?? "",
+    );
     return specifiers
       .map((specifier) => ({ specifier, to: houseOf(specifier, file) }))
       .filter(({ to }) => to !== undefined && !allowed.has(to))

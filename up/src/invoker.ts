@@ -9,7 +9,10 @@ export interface Invoker {
   readonly home: string;
 }
 
-export function invoker(env: NodeJS.ProcessEnv = process.env, passwd: () => string = () => readFileSync("/etc/passwd", "utf8")): Invoker {
+export function invoker(
+  env: NodeJS.ProcessEnv = process.env,
+  passwd: () => string = () => readFileSync("/etc/passwd", "utf8"),
+): Invoker {
   const uid = Number(env["SUDO_UID"] ?? process.getuid?.() ?? 0);
   const gid = Number(env["SUDO_GID"] ?? process.getgid?.() ?? 0);
   const entry = passwd()
@@ -29,4 +32,5 @@ export function clientDirectory(person: Invoker, env: NodeJS.ProcessEnv = proces
   return join(base, "cantrip");
 }
 
-export const kubeconfigPath = (person: Invoker, model: string): string => join(person.home, ".kube", `cantrip-${model}`);
+export const kubeconfigPath = (person: Invoker, model: string): string =>
+  join(person.home, ".kube", `cantrip-${model}`);

@@ -35,7 +35,8 @@ export interface PhaseTime {
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-const fit = (text: string, width: number): string => (text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text);
+const fit = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 
 /** Pure: the block for a terminal of the given width. */
 export function renderBlock({ phases, units }: Snapshot, now: number, width: number, frame = "•"): string {
@@ -52,7 +53,9 @@ export function renderBlock({ phases, units }: Snapshot, now: number, width: num
     own.forEach((one, i) => {
       const branch = i === own.length - 1 ? "└─" : "├─";
       const time = one.state === "active" ? "" : `  ${seconds(now - one.since)}`;
-      lines.push(fit(`  ${branch} ${one.unit.padEnd(names)}${one.state.padEnd(13)}${one.step}${time}`, width));
+      lines.push(
+        fit(`  ${branch} ${one.unit.padEnd(names)}${one.state.padEnd(13)}${one.step}${time}`, width),
+      );
     });
   }
   return lines.join("\n");
@@ -61,8 +64,12 @@ export function renderBlock({ phases, units }: Snapshot, now: number, width: num
 /** Pure: the lines that tell what changed between two snapshots. */
 export function changedLines(before: readonly UnitLine[], after: readonly UnitLine[]): string[] {
   const known = new Map(before.map((line) => [line.unit, line]));
-  const gone = before.filter(({ unit }) => !after.some((line) => line.unit === unit)).map(({ unit }) => `${unit}: gone`);
-  const changed = after.filter((line) => known.get(line.unit)?.state !== line.state || known.get(line.unit)?.step !== line.step);
+  const gone = before
+    .filter(({ unit }) => !after.some((line) => line.unit === unit))
+    .map(({ unit }) => `${unit}: gone`);
+  const changed = after.filter(
+    (line) => known.get(line.unit)?.state !== line.state || known.get(line.unit)?.step !== line.step,
+  );
   return [...changed.map(({ unit, state, step }) => `${unit}: ${state}${step ? `: ${step}` : ""}`), ...gone];
 }
 
@@ -76,7 +83,10 @@ export class Progress {
   #timer: NodeJS.Timeout | undefined;
   #frame = 0;
 
-  constructor({ stream = process.stderr, quiet = false }: { stream?: NodeJS.WriteStream; quiet?: boolean } = {}) {
+  constructor({
+    stream = process.stderr,
+    quiet = false,
+  }: { stream?: NodeJS.WriteStream; quiet?: boolean } = {}) {
     this.#stream = stream;
     this.#quiet = quiet;
     this.#draw = !quiet && stream.isTTY ? createLogUpdate(stream) : undefined;
@@ -95,7 +105,9 @@ export class Progress {
       throw error;
     } finally {
       phase.endedAt = Date.now();
-      this.#say(`${title}: ${phase.failed ? "failed" : "done"} in ${seconds(phase.endedAt - phase.startedAt)}`);
+      this.#say(
+        `${title}: ${phase.failed ? "failed" : "done"} in ${seconds(phase.endedAt - phase.startedAt)}`,
+      );
       this.#redraw();
     }
   }
@@ -107,7 +119,10 @@ export class Progress {
   }
 
   times(): PhaseTime[] {
-    return this.#phases.map(({ title, startedAt, endedAt }) => ({ name: title, ms: (endedAt ?? Date.now()) - startedAt }));
+    return this.#phases.map(({ title, startedAt, endedAt }) => ({
+      name: title,
+      ms: (endedAt ?? Date.now()) - startedAt,
+    }));
   }
 
   /** Leaves what is on the terminal and stops drawing. */
@@ -140,6 +155,13 @@ export class Progress {
 
   #redraw(): void {
     const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
-    this.#draw?.(renderBlock({ phases: this.#phases, units: this.#units }, Date.now(), this.#stream.columns ?? 80, frames[this.#frame % frames.length]));
+    this.#draw?.(
+      renderBlock(
+        { phases: this.#phases, units: this.#units },
+        Date.now(),
+        this.#stream.columns ?? 80,
+        frames[this.#frame % frames.length],
+      ),
+    );
   }
 }
