@@ -3,7 +3,7 @@
  * An entry appears by one rename after its bytes are on the disk, so it is there whole or not at all. A warm look-up compares sizes and
  * times only; where they differ the bytes are hashed, and an entry whose bytes differ is thrown away and made again.
  */
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { listFiles, sha256OfFile, syncPath, syncTree, writeFileAtomically } from "./files.ts";
 import { withLock } from "./lock.ts";
@@ -118,6 +118,7 @@ async function makeEntry({ directory, key, make }: CacheOptions): Promise<CacheE
   await removeLeftovers(directory, key);
   const temporary = await mkdtemp(path.join(directory, `.new-${key}.`));
   try {
+    await chmod(temporary, 0o755);
     const facts = await make(temporary);
     const files = await recordFiles(temporary);
     await syncTree(temporary);

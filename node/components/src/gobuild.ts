@@ -64,7 +64,7 @@ export async function goBuild(build: GoBuild): Promise<void> {
       ...Object.values(packages),
     ] as const;
     await run({
-      argv: argv as unknown as [string, ...string[]],
+      argv,
       cwd: moduleDir,
       env: goEnvironment(flags.environment),
     });

@@ -12,10 +12,19 @@ export interface KeyParts {
 }
 
 /** Changed when the form of cache entries changes. */
-const form = 1;
+const form = 2;
 
 export const buildKey = ({ name, sources, toolchain, flags, architecture }: KeyParts): string =>
-  sha256(JSON.stringify([form, name, Object.entries(sources).sort(), toolchain, flags, architecture]));
+  sha256(
+    JSON.stringify([
+      form,
+      name,
+      Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1)),
+      toolchain,
+      flags,
+      architecture,
+    ]),
+  );
 
 /** Digests of the files that are built or that pin what is built; tests are left out. */
 export async function sourceDigests(moduleDir: string): Promise<Record<string, string>> {

@@ -1,7 +1,6 @@
 /** The licences of what is linked into a binary: Apache-2.0 and its kin ask that their text goes where the binary goes. */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { sha256 } from "./files.ts";
 import { goFlags, type GoBuild } from "./gobuild.ts";
 import { run } from "./process.ts";
 import { goEnvironment } from "./toolchain.ts";
@@ -17,19 +16,21 @@ interface LinkedModule {
 const format =
   "{{with .Module}}{{if not .Main}}{{.Path}}\t{{with .Replace}}{{.Version}}{{else}}{{.Version}}{{end}}\t{{.Dir}}{{end}}{{end}}";
 
-/**
- * Writes `modules.json` (each linked module with its version and the digests of its licence texts) and the texts, each once, by digest.
- */
-export async function moduleLicences(build: GoBuild): Promise<void> {
-  await mkdir(build.output, { recursive: true });
-  const listed: { module: string; version: string; texts: string[] }[] = [];
-  for (const { module, version, directory } of await linkedModules(build)) {
-    listed.push({ module, version, texts: await copyTexts(directory, build.output) });
+/** Writes one text file: the linked modules with their versions, then each licence text once with the modules that it covers. */
+export async function moduleLicences(build: Omit<GoBuild, "output">, output: string): Promise<void> {
+  const modules = await linkedModules(build);
+  const texts = new Map<string, string[]>();
+  for (const { module, directory } of modules) {
+    for (const text of await licenceTexts(directory)) texts.set(text, [...(texts.get(text) ?? []), module]);
   }
-  await writeFile(path.join(build.output, "modules.json"), `${JSON.stringify(listed, null, 1)}\n`);
+  const list = modules.map(({ module, version }) => `${module} ${version}\n`).join("");
+  const chapters = [...texts].map(
+    ([text, covered]) => `\n${"-".repeat(80)}\n${covered.join("\n")}\n\n${text.trim()}\n`,
+  );
+  await writeFile(output, list + chapters.join(""));
 }
 
-async function linkedModules(build: GoBuild): Promise<LinkedModule[]> {
+async function linkedModules(build: Omit<GoBuild, "output">): Promise<LinkedModule[]> {
   const { toolchain, moduleDir, packages, tags = [] } = build;
   const { environment } = goFlags(build);
   const argv = [
@@ -42,7 +43,7 @@ async function linkedModules(build: GoBuild): Promise<LinkedModule[]> {
     ...Object.values(packages),
   ];
   const lines = await run({
-    argv: argv as [string, ...string[]],
+    argv,
     cwd: moduleDir,
     env: goEnvironment(environment),
   });
@@ -52,15 +53,8 @@ async function linkedModules(build: GoBuild): Promise<LinkedModule[]> {
   });
 }
 
-async function copyTexts(directory: string, output: string): Promise<string[]> {
-  const texts: string[] = [];
-  for (const name of (await readdir(directory)).sort()) {
-    if (!licenceFile.test(name) || name.endsWith(".go")) continue;
-    const text = await readFile(path.join(directory, name)).catch(() => undefined);
-    if (!text) continue;
-    const digest = sha256(text).slice(0, 16);
-    await writeFile(path.join(output, `${digest}.txt`), text);
-    texts.push(digest);
-  }
-  return texts;
+async function licenceTexts(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isFile() && licenceFile.test(entry.name) && !entry.name.endsWith(".go"));
+  return await Promise.all(names.map(({ name }) => name).sort().map((name) => readFile(path.join(directory, name), "utf8")));
 }

@@ -20,7 +20,7 @@ export class CommandError extends Error {
 }
 
 export interface Command {
-  readonly argv: readonly [string, ...string[]];
+  readonly argv: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
@@ -31,7 +31,7 @@ export interface Command {
  * @throws CommandError
  */
 export async function run({ argv, cwd, env, timeoutMs = 60 * 60_000 }: Command): Promise<string> {
-  const [file, ...args] = argv;
+  const [file = "", ...args] = argv;
   const result = await execa(file, args, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },

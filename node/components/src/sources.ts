@@ -23,7 +23,7 @@ export interface SourceContext {
 export interface Plan {
   /** Content-addressed: the same key means the same binaries. */
   readonly key: string;
-  /** Fills `bin/` and `licences/` of an empty directory. */
+  /** Fills an empty directory: `bin/`, and `licences.txt` with the licences of all that is linked in. */
   readonly make: (directory: string) => Promise<void>;
 }
 
@@ -90,7 +90,7 @@ async function planGo(component: GoComponent, { architecture, toolchain }: Sourc
     key,
     make: async (into) => {
       await goBuild({ ...build, output: path.join(into, "bin") });
-      await moduleLicences({ ...build, output: path.join(into, "licences") });
+      await moduleLicences(build, path.join(into, "licences.txt"));
     },
   };
 }
