@@ -1,0 +1,3 @@
+module cantrip/e2e-probe
+
+go 1.22
