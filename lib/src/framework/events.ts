@@ -1,0 +1,166 @@
+import type { HookTools } from "../tools/tools.ts";
+import type { Status } from "../tools/types.ts";
+import type { Relation } from "../model/relation.ts";
+import type { Secret } from "../model/secret.ts";
+import type { StorageInstance } from "../model/storage.ts";
+import { flattenResults } from "./results.ts";
+
+/** Something that can be observed: `Event` is what its handlers get. */
+export class EventSource<Event> {
+  /** Unique in a charm; `db-relation-changed`, or for events of a library such as `db.ready`. */
+  readonly name: string;
+  declare readonly __event?: Event;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** An event whose handler cannot ask to be called again: it is about this moment only. */
+export class NotDeferrable extends Error {
+  override readonly name = "NotDeferrable";
+
+  constructor(event: string) {
+    super(`Cannot defer "${event}": it is about this moment only`);
+  }
+}
+
+/** Any event that Juju sends. */
+export class HookEvent {
+  readonly name: string;
+  #deferred = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Calls this handler again at the start of the next dispatch, of whatever kind. Prefer to reconcile in every event. */
+  defer(): void {
+    if (!this.isDeferrable) throw new NotDeferrable(this.name);
+    this.#deferred = true;
+  }
+
+  get isDeferrable(): boolean {
+    return !["stop", "remove", "secret-rotate", "secret-expired"].includes(this.name);
+  }
+
+  /** Whether the last handler deferred; asking clears it for the next handler. */
+  takeDeferred(): boolean {
+    const deferred = this.#deferred;
+    this.#deferred = false;
+    return deferred;
+  }
+}
+
+export class RelationEvent extends HookEvent {
+  readonly relation: Relation;
+  /** The remote application (the own one in a peer relation). */
+  readonly app: string | undefined;
+  /** The remote unit; absent for created, broken and changes of the application's databag. */
+  readonly unit: string | undefined;
+  /** Who leaves, in departed: the remote unit, or the own one. */
+  readonly departingUnit: string | undefined;
+
+  constructor(
+    name: string,
+    {
+      relation,
+      app,
+      unit,
+      departingUnit,
+    }: Pick<RelationEvent, "relation" | "app" | "unit" | "departingUnit">,
+  ) {
+    super(name);
+    this.relation = relation;
+    this.app = app;
+    this.unit = unit;
+    this.departingUnit = departingUnit;
+  }
+}
+
+export class StorageEvent extends HookEvent {
+  readonly storage: StorageInstance;
+
+  constructor(name: string, storage: StorageInstance) {
+    super(name);
+    this.storage = storage;
+  }
+}
+
+export class SecretEvent extends HookEvent {
+  readonly secret: Secret;
+  /** Only for secret-remove and secret-expired. */
+  readonly revision: number | undefined;
+
+  constructor(name: string, secret: Secret, revision: number | undefined) {
+    super(name);
+    this.secret = secret;
+    this.revision = revision;
+  }
+
+  /** Removes the revision that the event is about. */
+  async removeRevision(): Promise<void> {
+    if (this.revision === undefined) throw new Error(`Cannot remove a revision: "${this.name}" names none`);
+    await this.secret.removeRevision(this.revision);
+  }
+}
+
+export type ActionResults = { readonly [key: string]: string | number | boolean | ActionResults };
+
+export class ActionEvent extends HookEvent {
+  readonly id: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly #tools: HookTools;
+
+  constructor(
+    name: string,
+    { id, params, tools }: { id: string; params: Readonly<Record<string, unknown>>; tools: HookTools },
+  ) {
+    super(name);
+    this.id = id;
+    this.params = params;
+    this.#tools = tools;
+  }
+
+  override get isDeferrable(): boolean {
+    return false;
+  }
+
+  /** Tells the operator who waits. */
+  async log(message: string): Promise<void> {
+    await this.#tools.actionLog(message);
+  }
+
+  /**
+   * Adds results; nested maps become dotted keys.
+   * @throws ResultKeyError
+   */
+  async setResults(results: ActionResults): Promise<void> {
+    await this.#tools.actionSet(flattenResults(results));
+  }
+
+  /** Marks the action as failed. The handler goes on; results stay. */
+  async fail(message: string): Promise<void> {
+    await this.#tools.actionFail(message);
+  }
+}
+
+/** Gathers candidates for the status; the worst is set. */
+export class CollectStatusEvent extends HookEvent {
+  #worst: Status | undefined;
+
+  override get isDeferrable(): boolean {
+    return false;
+  }
+
+  addStatus(status: Status): void {
+    if (this.#worst === undefined || priority[status.status] > priority[this.#worst.status])
+      this.#worst = status;
+  }
+
+  get worst(): Status | undefined {
+    return this.#worst;
+  }
+}
+
+const priority: Record<Status["status"], number> = { blocked: 4, maintenance: 3, waiting: 2, active: 1 };

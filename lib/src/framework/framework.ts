@@ -1,0 +1,110 @@
+import type { Log } from "../log/log.ts";
+import type { Model } from "../model/model.ts";
+import type { HookTools } from "../tools/tools.ts";
+import type { DispatchContext } from "./context.ts";
+import type { CharmDefinition } from "./definition.ts";
+import { type EventSource, HookEvent } from "./events.ts";
+import { restoreEvent, snapshotOf } from "./snapshots.ts";
+import type { Notice, StoredData, StoredState } from "./stored.ts";
+
+export type Handler<Event> = (event: Event) => void | Promise<void>;
+
+interface Observer {
+  readonly event: string;
+  readonly name: string;
+  readonly handle: Handler<unknown>;
+}
+
+export interface FrameworkParts {
+  readonly context: DispatchContext;
+  readonly definition: CharmDefinition;
+  readonly model: Model;
+  readonly tools: HookTools;
+  readonly log: Log;
+  readonly stored: StoredState;
+  readonly notices: readonly Notice[];
+}
+
+/** Brings events to those who observe them, in the order in which they began to. One per dispatch. */
+export class Framework {
+  readonly context: DispatchContext;
+  readonly definition: CharmDefinition;
+  readonly model: Model;
+  readonly tools: HookTools;
+  readonly log: Log;
+  readonly stored: StoredState;
+  readonly #observers: Observer[] = [];
+  readonly #found: readonly Notice[];
+  #notices: Notice[];
+
+  constructor({ context, definition, model, tools, log, stored, notices }: FrameworkParts) {
+    this.context = context;
+    this.definition = definition;
+    this.model = model;
+    this.tools = tools;
+    this.log = log;
+    this.stored = stored;
+    this.#found = notices;
+    this.#notices = [...notices];
+  }
+
+  /** Calls `handle` for each such event. `as` names the handler for deferrals; it must outlive upgrades, so name it where you defer. */
+  observe<Event>(
+    source: EventSource<Event>,
+    handle: Handler<Event>,
+    { as = handle.name || "handler" }: { as?: string } = {},
+  ): void {
+    const sameName = this.#observers.filter(
+      ({ event, name }) => event === source.name && name.split("#")[0] === as,
+    ).length;
+    const name = sameName === 0 ? as : `${as}#${sameName + 1}`;
+    this.#observers.push({ event: source.name, name, handle: handle as Handler<unknown> });
+  }
+
+  isObserved(event: string): boolean {
+    return this.#observers.some((observer) => observer.event === event);
+  }
+
+  /** Delivers an event now: also for events that a library defines itself. */
+  async emit<Event>(source: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
+    for (const observer of this.#observers.filter((candidate) => candidate.event === source.name))
+      await this.#deliver(observer, event);
+  }
+
+  async #deliver(observer: Observer, event: unknown): Promise<void> {
+    if (!(event instanceof HookEvent)) return void (await observer.handle(event));
+    const notice: Notice = { event: observer.event, observer: observer.name, snapshot: snapshotOf(event) };
+    if (this.#notices.some((queued) => same(queued, notice))) return;
+    await observer.handle(event);
+    if (event.takeDeferred()) this.#notices.push(notice);
+  }
+
+  /** Calls those who deferred, in their order; whoever defers again keeps the place. */
+  async replay(): Promise<void> {
+    for (const notice of this.#found) {
+      const observer = this.#observers.find(
+        ({ event, name }) => event === notice.event && name === notice.observer,
+      );
+      const event = observer && (await restoreEvent(notice, this));
+      if (observer && event) await observer.handle(event);
+      if (!event?.takeDeferred()) this.#notices = this.#notices.filter((queued) => queued !== notice);
+    }
+  }
+
+  /** What the next dispatch must find, or undefined if that is what this one found. */
+  changedState(): StoredData | undefined {
+    const isSame =
+      this.#notices.length === this.#found.length &&
+      this.#notices.every((notice, n) => notice === this.#found[n]);
+    if (isSame && !this.stored.isDirty) return undefined;
+    return { values: this.stored.toJSON(), notices: this.#notices };
+  }
+}
+
+function same(a: Notice, b: Notice): boolean {
+  return (
+    a.event === b.event &&
+    a.observer === b.observer &&
+    JSON.stringify(a.snapshot) === JSON.stringify(b.snapshot)
+  );
+}

@@ -1,0 +1,130 @@
+import { SecretContentError } from "../errors.ts";
+import type { HookTools } from "../tools/tools.ts";
+import type { RotatePolicy, SecretInfo } from "../tools/types.ts";
+import type { Relation } from "./relation.ts";
+
+export type SecretContent = Readonly<Record<string, string>>;
+
+const keyGrammar = /^[a-z](?:-?[a-z0-9]){2,}$/;
+const largestContent = 1024 * 1024;
+
+/** @throws SecretContentError where Juju would refuse it later */
+export function checkContent(content: Readonly<Record<string, unknown>>): void {
+  const entries = Object.entries(content);
+  if (entries.length === 0) throw new SecretContentError("it is empty");
+  for (const [key, value] of entries) {
+    if (!keyGrammar.test(key))
+      throw new SecretContentError(
+        `key "${key}" must be three or more lower-case letters, digits and single hyphens, a letter first`,
+        key,
+      );
+    if (typeof value !== "string") throw new SecretContentError(`the value of "${key}" is no string`, key);
+  }
+  const size = entries.reduce(
+    (sum, [key, value]) => sum + key.length + Buffer.byteLength(value as string),
+    0,
+  );
+  if (size > largestContent)
+    throw new SecretContentError(`it has ${size} bytes, more than ${largestContent}`);
+}
+
+const bareId = (id: string): string => id.slice(id.lastIndexOf("/") + 1).replace(/^secret:/, "");
+const canonical = (id: string): string => (id.startsWith("secret:") ? id : `secret:${id}`);
+
+export const looksLikeSecretId = (text: string): boolean =>
+  /^(?:secret:(?:\/\/[0-9a-f-]{36}\/)?)?[0-9a-z]{20}$/.test(text);
+
+/** A secret that this unit owns or was granted. Ids are opaque; contents never get into logs, statuses or errors. */
+export class Secret {
+  readonly label: string | undefined;
+  readonly #tools: HookTools;
+  #id: string | undefined;
+  #content: Promise<SecretContent> | undefined;
+
+  constructor(
+    tools: HookTools,
+    { id, label, content }: { id?: string | undefined; label?: string | undefined; content?: SecretContent },
+  ) {
+    this.#tools = tools;
+    this.#id = id === undefined ? undefined : canonical(id);
+    this.label = label;
+    if (content !== undefined) this.#content = Promise.resolve(content);
+  }
+
+  /** `secret:…`; absent if only a label is known and nobody asked yet: see `findId`. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** The id without its prefix: equal for every form of it. */
+  get uniqueId(): string | undefined {
+    return this.#id === undefined ? undefined : bareId(this.#id);
+  }
+
+  /** The id, asked of Juju if only the label is known (owners only). */
+  async findId(): Promise<string> {
+    this.#id ??= canonical((await this.#tools.secretInfo({ label: this.label })).id);
+    return this.#id;
+  }
+
+  /**
+   * The tracked revision, cached for the dispatch; with `refresh` the latest one, which is tracked from then on.
+   * @throws SecretNotFound
+   */
+  content({ refresh = false } = {}): Promise<SecretContent> {
+    if (refresh || this.#content === undefined) this.#content = this.#read(refresh ? "refresh" : undefined);
+    return this.#content;
+  }
+
+  /** The latest revision, without tracking it. */
+  peek(): Promise<SecretContent> {
+    return this.#read("peek");
+  }
+
+  /** What the owner may know. */
+  info(): Promise<SecretInfo> {
+    return this.#tools.secretInfo({ id: this.#id, label: this.label });
+  }
+
+  /** A new revision, unless nothing differs. */
+  async setContent(content: SecretContent): Promise<void> {
+    checkContent(content);
+    await this.#tools.secretSet(await this.findId(), content, {});
+    this.#content = undefined;
+  }
+
+  async setInfo(info: {
+    label?: string;
+    description?: string;
+    expire?: Date | string;
+    rotate?: RotatePolicy;
+  }): Promise<void> {
+    await this.#tools.secretSet(await this.findId(), undefined, info);
+  }
+
+  /** Lets the other application, or only one of its units, read it for as long as the relation lasts. */
+  async grant(relation: Relation, unit?: string): Promise<void> {
+    await this.#tools.secretGrant(await this.findId(), relation.key, unit);
+  }
+
+  async revoke(relation: Relation, unit?: string): Promise<void> {
+    await this.#tools.secretRevoke(
+      await this.findId(),
+      unit === undefined ? { relation: relation.key } : { unit },
+    );
+  }
+
+  async removeRevision(revision: number): Promise<void> {
+    await this.#tools.secretRemove(await this.findId(), revision);
+  }
+
+  /** All revisions, and with them the secret. */
+  async remove(): Promise<void> {
+    await this.#tools.secretRemove(await this.findId());
+    this.#content = undefined;
+  }
+
+  #read(read: "peek" | "refresh" | undefined): Promise<SecretContent> {
+    return this.#tools.secretGet({ id: this.#id, label: this.label, read });
+  }
+}

@@ -1,0 +1,78 @@
+import type { HookTools } from "../tools/tools.ts";
+import type { Status, StatusReport } from "../tools/types.ts";
+
+/** How long a `true` of is-leader is good for. */
+const leaseMs = 30_000;
+
+/** Milliseconds that only grow. */
+export type Clock = () => number;
+
+/** The unit that this program runs for. */
+export class Unit {
+  readonly name: string;
+  readonly #tools: HookTools;
+  readonly #clock: Clock;
+  #leader: { readonly answer: Promise<boolean>; readonly since: number } | undefined;
+
+  constructor(name: string, { tools, clock }: { tools: HookTools; clock: Clock }) {
+    this.name = name;
+    this.#tools = tools;
+    this.#clock = clock;
+  }
+
+  /** Whether it leads its application; a `true` holds for 30 s and is asked again after that. */
+  isLeader(): Promise<boolean> {
+    const now = this.#clock();
+    if (this.#leader === undefined || now - this.#leader.since >= leaseMs)
+      this.#leader = { answer: this.#tools.isLeader(), since: now };
+    return this.#leader.answer;
+  }
+
+  status(): Promise<StatusReport> {
+    return this.#tools.status("unit");
+  }
+
+  /** Shows at once, and stays even if the hook fails. */
+  setStatus(status: Status): Promise<void> {
+    return this.#tools.setStatus("unit", status);
+  }
+
+  /** The version of the workload, as `status` shows it for the application. */
+  setWorkloadVersion(version: string): Promise<void> {
+    return this.#tools.setWorkloadVersion(version);
+  }
+
+  publicAddress(): Promise<string> {
+    return this.#tools.unitAddress("public-address");
+  }
+
+  privateAddress(): Promise<string> {
+    return this.#tools.unitAddress("private-address");
+  }
+
+  /** `6443/tcp`, `8000-8100/udp`, `icmp`. */
+  openPort(port: string): Promise<void> {
+    return this.#tools.openPort(port);
+  }
+
+  closePort(port: string): Promise<void> {
+    return this.#tools.closePort(port);
+  }
+
+  /** Committed ones: what this hook opens shows up in the next. */
+  openedPorts(): Promise<readonly string[]> {
+    return this.#tools.openedPorts();
+  }
+
+  /** Opens what is missing and closes what is surplus. */
+  async setPorts(...ports: readonly string[]): Promise<void> {
+    const open = await this.openedPorts();
+    for (const port of ports.filter((wanted) => !open.includes(wanted))) await this.openPort(port);
+    for (const port of open.filter((present) => !ports.includes(present))) await this.closePort(port);
+  }
+
+  /** Reboots the machine after this hook, or `now`: then the hook ends here and runs again afterwards. */
+  reboot({ now = false } = {}): Promise<void> {
+    return this.#tools.reboot({ now });
+  }
+}

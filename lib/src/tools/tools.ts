@@ -1,0 +1,268 @@
+import { ToolError, toolError } from "../errors.ts";
+import type { NetworkInfo, SecretInfo, SecretOptions, StatusReport } from "./types.ts";
+import type { ToolCall, ToolResult, ToolRunner } from "./runner.ts";
+
+type Entity = "app" | "unit";
+type Strings = Record<string, string>;
+
+/** The longest argument that Linux takes, less its closing zero. */
+export const longestArgument = 131_071;
+
+/**
+ * The hook tools, typed: arguments in, values out, failures as errors. Holds no state and caches nothing.
+ * Relations are named as Juju does it, `endpoint:id`.
+ */
+export class HookTools {
+  readonly #runner: ToolRunner;
+
+  constructor(runner: ToolRunner) {
+    this.#runner = runner;
+  }
+
+  // Relations
+
+  relationIds(endpoint: string): Promise<string[]> {
+    return this.#json(["relation-ids", endpoint]);
+  }
+
+  relationList(relation: string): Promise<string[]> {
+    return this.#json(["relation-list", "-r", relation]);
+  }
+
+  relationApp(relation: string): Promise<string> {
+    return this.#json(["relation-list", "--app", "-r", relation]);
+  }
+
+  relationGet(relation: string, entity: string): Promise<Strings> {
+    const app = entity.includes("/") ? [] : ["--app"];
+    return this.#json(["relation-get", "-r", relation, ...app, "-", entity]);
+  }
+
+  async relationSet(relation: string, as: Entity, values: Readonly<Strings>): Promise<void> {
+    const app = as === "app" ? ["--app"] : [];
+    await this.#run({
+      argv: ["relation-set", "-r", relation, ...app, "--file", "-"],
+      stdin: JSON.stringify(values),
+    });
+  }
+
+  relationModel(relation: string): Promise<{ uuid: string }> {
+    return this.#json(["relation-model-get", "-r", relation]);
+  }
+
+  // Unit, application, model
+
+  config(): Promise<Record<string, string | number | boolean>> {
+    return this.#json(["config-get"]);
+  }
+
+  isLeader(): Promise<boolean> {
+    return this.#json(["is-leader"]);
+  }
+
+  async status(of: Entity): Promise<StatusReport> {
+    const got = await this.#json<Record<string, unknown>>([
+      "status-get",
+      "--include-data",
+      `--application=${of === "app"}`,
+    ]);
+    const inner = (of === "app" ? got["application-status"] : got) as
+      { status?: string; message?: string } | undefined;
+    return { status: inner?.status ?? "unknown", message: inner?.message ?? "" };
+  }
+
+  async setStatus(of: Entity, { status, message }: StatusReport): Promise<void> {
+    await this.#run({ argv: ["status-set", `--application=${of === "app"}`, status, "--", message] });
+  }
+
+  async setWorkloadVersion(version: string): Promise<void> {
+    await this.#run({ argv: ["application-version-set", "--", version] });
+  }
+
+  goalState(): Promise<{ units?: Record<string, { status: string }>; relations?: unknown }> {
+    return this.#json(["goal-state"]);
+  }
+
+  async log(level: string, message: string): Promise<ToolResult> {
+    return this.#runner.run({ argv: ["juju-log", "--log-level", level, "--", message] });
+  }
+
+  async reboot({ now }: { now: boolean }): Promise<void> {
+    await this.#run({ argv: ["juju-reboot", ...(now ? ["--now"] : [])] });
+  }
+
+  credential(): Promise<Record<string, unknown>> {
+    return this.#json(["credential-get"]);
+  }
+
+  // Network
+
+  network(binding: string, relation?: string): Promise<NetworkInfo> {
+    return this.#json(["network-get", binding, ...(relation ? ["-r", relation] : [])]);
+  }
+
+  unitAddress(kind: "private-address" | "public-address"): Promise<string> {
+    return this.#json(["unit-get", kind]);
+  }
+
+  async openPort(port: string): Promise<void> {
+    await this.#run({ argv: ["open-port", port] });
+  }
+
+  async closePort(port: string): Promise<void> {
+    await this.#run({ argv: ["close-port", port] });
+  }
+
+  async openedPorts(): Promise<string[]> {
+    return (await this.#json<string[] | null>(["opened-ports"])) ?? [];
+  }
+
+  // Storage, resources, server-side state
+
+  storageList(name: string): Promise<string[]> {
+    return this.#json(["storage-list", name]);
+  }
+
+  storageGet(id: string): Promise<{ kind: string; location: string }> {
+    return this.#json(["storage-get", "-s", id]);
+  }
+
+  async storageAdd(name: string, count: number): Promise<void> {
+    await this.#run({ argv: ["storage-add", `${name}=${count}`] });
+  }
+
+  async resource(name: string): Promise<string> {
+    const { stdout } = await this.#run({ argv: ["resource-get", name] });
+    return stdout.trim();
+  }
+
+  // Actions
+
+  actionParams(): Promise<Record<string, unknown> | null> {
+    return this.#json(["action-get"]);
+  }
+
+  async actionSet(results: Readonly<Strings>): Promise<void> {
+    await this.#run({
+      argv: ["action-set", ...Object.entries(results).map(([key, value]) => `${key}=${value}`)],
+    });
+  }
+
+  async actionLog(message: string): Promise<void> {
+    await this.#run({ argv: ["action-log", "--", message] });
+  }
+
+  async actionFail(message: string): Promise<void> {
+    await this.#run({ argv: ["action-fail", "--", message] });
+  }
+
+  // Secrets
+
+  async secretAdd(contents: Readonly<Strings>, options: SecretOptions): Promise<string> {
+    const { stdout } = await this.#run({ argv: ["secret-add", ...secretFlags(options)], contents });
+    return stdout.trim();
+  }
+
+  async secretSet(
+    id: string,
+    contents: Readonly<Strings> | undefined,
+    options: SecretOptions,
+  ): Promise<void> {
+    await this.#run({ argv: ["secret-set", id, ...secretFlags(options)], ...(contents ? { contents } : {}) });
+  }
+
+  secretGet({
+    id,
+    label,
+    read,
+  }: {
+    id?: string | undefined;
+    label?: string | undefined;
+    read?: "peek" | "refresh" | undefined;
+  }): Promise<Strings> {
+    return this.#json([
+      "secret-get",
+      ...(id ? [id] : []),
+      ...(label ? ["--label", label] : []),
+      ...(read ? [`--${read}`] : []),
+    ]);
+  }
+
+  async secretInfo({
+    id,
+    label,
+  }: {
+    id?: string | undefined;
+    label?: string | undefined;
+  }): Promise<SecretInfo> {
+    const found = await this.#json<Record<string, Omit<SecretInfo, "id">>>([
+      "secret-info-get",
+      ...(id ? [id] : ["--label", label ?? ""]),
+    ]);
+    const [entry] = Object.entries(found);
+    if (entry === undefined)
+      throw new ToolError({ argv: ["secret-info-get"], exitCode: 0, stderr: "it described no secret" });
+    return { id: entry[0], ...entry[1] };
+  }
+
+  async secretIds(): Promise<string[]> {
+    return (await this.#json<string[] | null>(["secret-ids"])) ?? [];
+  }
+
+  async secretGrant(id: string, relation: string, unit?: string): Promise<void> {
+    await this.#run({ argv: ["secret-grant", id, "-r", relation, ...(unit ? ["--unit", unit] : [])] });
+  }
+
+  async secretRevoke(
+    id: string,
+    {
+      relation,
+      app,
+      unit,
+    }: { relation?: string | undefined; app?: string | undefined; unit?: string | undefined },
+  ): Promise<void> {
+    const flags = [
+      ...(relation ? ["-r", relation] : []),
+      ...(app ? ["--app", app] : []),
+      ...(unit ? ["--unit", unit] : []),
+    ];
+    await this.#run({ argv: ["secret-revoke", id, ...flags] });
+  }
+
+  async secretRemove(id: string, revision?: number): Promise<void> {
+    await this.#run({
+      argv: ["secret-remove", id, ...(revision === undefined ? [] : ["--revision", String(revision)])],
+    });
+  }
+
+  async #run(call: ToolCall): Promise<ToolResult> {
+    const result = await this.#runner.run(call);
+    if (result.exitCode !== 0) throw toolError(result);
+    return result;
+  }
+
+  async #json<Value>([tool, ...args]: readonly [string, ...string[]]): Promise<Value> {
+    const result = await this.#run({ argv: [tool, "--format=json", ...args] });
+    try {
+      return JSON.parse(result.stdout) as Value;
+    } catch {
+      throw new ToolError({
+        ...result,
+        stderr: `expected JSON, got ${JSON.stringify(result.stdout.slice(0, 80))}`,
+      });
+    }
+  }
+}
+
+function secretFlags({ label, description, expire, rotate, owner }: SecretOptions): string[] {
+  const flag = (name: string, value: string | undefined): string[] =>
+    value === undefined ? [] : [`--${name}`, value];
+  const expiry = expire instanceof Date ? expire.toISOString().replace(/\.\d+Z$/, "Z") : expire;
+  return [
+    ...flag("label", label),
+    ...flag("description", description),
+    ...flag("expire", expiry),
+    ...flag("rotate", rotate),
+    ...flag("owner", owner),
+  ];
+}
