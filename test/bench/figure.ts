@@ -14,13 +14,28 @@ export interface Figure {
 
 export type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
 
-export function against(name: string, value: number, unit: string, yardstick: { name: string; value: number }, most?: number): Figure {
+export function against(
+  name: string,
+  value: number,
+  unit: string,
+  yardstick: { name: string; value: number },
+  most?: number,
+): Figure {
   const ratio = value / yardstick.value;
-  return { name, value, unit, yardstick, ratio, ...(most === undefined ? {} : { goal: `≤ ${most.toFixed(1)}`, ok: ratio <= most }) };
+  return {
+    name,
+    value,
+    unit,
+    yardstick,
+    ratio,
+    ...(most === undefined ? {} : { goal: `≤ ${most.toFixed(1)}`, ok: ratio <= most }),
+  };
 }
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }

@@ -1,0 +1,387 @@
+/**
+ * The main job, as a person does it: nothing but the command. The tests run in order, on one cluster, and take it down again.
+ */
+import { rmSync, writeFileSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  cantrip,
+  environment,
+  kubectl,
+  nodes,
+  status,
+  succeed,
+  traces,
+  unitActive,
+  until,
+} from "./cluster.ts";
+import { outsideHost, type OutsideHost } from "./outside-host.ts";
+import { buildProbeImage, probe } from "./probe-image.ts";
+
+const version = "v1.36.3";
+let before: Awaited<ReturnType<typeof traces>>;
+let scratch: string;
+let image: string;
+let outside: OutsideHost | undefined;
+
+beforeAll(async () => {
+  await cantrip(["down", "--purge-state"], { timeoutMs: 120_000 });
+  before = await traces();
+  scratch = mkdtempSync(join(tmpdir(), "cantrip-e2e-"));
+  image = await buildProbeImage(scratch);
+});
+
+afterAll(async () => {
+  await outside?.remove();
+  await cantrip(["down"], { timeoutMs: 120_000 });
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const ready = async (count: number): Promise<boolean> => {
+  const list = await nodes();
+  return list.length === count && list.every((node) => node.ready);
+};
+
+/** Runs the probe image once on a node and returns what it printed. */
+async function onNode(name: string, node: string, args: readonly string[]): Promise<string> {
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: {
+      nodeName: node,
+      restartPolicy: "Never",
+      containers: [{ name: "probe", image: probe, imagePullPolicy: "Never", args }],
+    },
+  };
+  await kubectl(["apply", "-f", "-"], { input: JSON.stringify(pod) });
+  try {
+    await until(
+      `pod ${name} to end`,
+      async () =>
+        ["Succeeded", "Failed"].includes(
+          await kubectl(["get", "pod", name, "-o", "jsonpath={.status.phase}"]),
+        ),
+      { timeoutMs: 60_000, everyMs: 300 },
+    );
+    const log = await kubectl(["logs", name]);
+    expect(await kubectl(["get", "pod", name, "-o", "jsonpath={.status.phase}"]), log).toBe("Succeeded");
+    return log.trim();
+  } finally {
+    await kubectl(["delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found"]);
+  }
+}
+
+describe("up", () => {
+  test("one command makes a control plane and a worker, Ready at the pinned version", async () => {
+    const result = await succeed(["up"], { timeoutMs: 3_600_000 });
+    expect(result.stdout).toContain(environment.CANTRIP_KUBECONFIG);
+    const list = await nodes();
+    expect(list.map(({ ready, version }) => ({ ready, version }))).toEqual([
+      { ready: true, version },
+      { ready: true, version },
+    ]);
+    expect(list.filter(({ roles }) => roles.includes("control-plane"))).toHaveLength(1);
+    await unitActive("k8s/0");
+    await unitActive("k8s-worker/0");
+  });
+
+  test("the kubeconfig is readable by its owner only", async () => {
+    const { stdout } = await execa("stat", ["-c", "%a", environment.CANTRIP_KUBECONFIG]);
+    expect(stdout).toBe("600");
+  });
+
+  test("run again, it says that all is well and changes nothing", async () => {
+    const shape = ({ machines, applications }: Awaited<ReturnType<typeof status>>) => [
+      Object.keys(machines),
+      Object.keys(applications),
+    ];
+    const earlier = shape(await status());
+    await succeed(["up"], { timeoutMs: 300_000 });
+    expect(shape(await status())).toEqual(earlier);
+  });
+});
+
+describe("a workload", () => {
+  beforeAll(async () => {
+    await succeed(["image", "load", image]);
+    const labels = { app: "web" };
+    const pod = {
+      metadata: { labels },
+      spec: {
+        containers: [
+          {
+            name: "web",
+            image: probe,
+            imagePullPolicy: "Never",
+            args: ["serve", ":8080"],
+            ports: [{ containerPort: 8080 }],
+          },
+        ],
+      },
+    };
+    const spread = {
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: "kubernetes.io/hostname",
+          whenUnsatisfiable: "DoNotSchedule",
+          labelSelector: { matchLabels: labels },
+        },
+      ],
+    };
+    const deployment = {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "web" },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: labels },
+        template: { ...pod, spec: { ...pod.spec, ...spread } },
+      },
+    };
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web" },
+      spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+    };
+    await kubectl(["apply", "-f", "-"], {
+      input: JSON.stringify({ apiVersion: "v1", kind: "List", items: [deployment, service] }),
+    });
+    await kubectl(["rollout", "status", "deployment/web", "--timeout=90s"], { timeoutMs: 100_000 });
+  });
+
+  test("a service answers by its DNS name from a pod on either node", async () => {
+    for (const [i, { name }] of (await nodes()).entries()) {
+      expect(await onNode(`ask-${i}`, name, ["get", "http://web.default.svc.cluster.local/"])).toMatch(
+        /^web-/,
+      );
+      expect(await onNode(`look-${i}`, name, ["lookup", "kubernetes.default.svc.cluster.local"])).toMatch(
+        /^[0-9.]+$/,
+      );
+    }
+  });
+
+  test("pods on different nodes reach each other without translation", async () => {
+    const { items } = JSON.parse(await kubectl(["get", "pods", "-l", "app=web", "-o", "json"])) as {
+      items: { spec: { nodeName: string }; status: { podIP: string } }[];
+    };
+    expect(new Set(items.map(({ spec }) => spec.nodeName)).size).toBe(2);
+    for (const [i, { status: at, spec }] of items.entries()) {
+      const other = items.find((one) => one.spec.nodeName !== spec.nodeName);
+      const answer = await onNode(`cross-${i}`, other?.spec.nodeName ?? "", [
+        "get",
+        `http://${at.podIP}:8080/`,
+      ]);
+      expect(answer.split(" ")[1]).toMatch(/^10\.1\./);
+    }
+  });
+
+  test("logs and exec work from the host", async () => {
+    const names = (await kubectl(["get", "pods", "-l", "app=web", "-o", "name"])).split("\n");
+    for (const name of names) {
+      expect(await kubectl(["logs", name])).toContain("serving web-");
+      expect(await kubectl(["exec", name, "--", "/probe", "lookup", "localhost"])).toContain("127.0.0.1");
+    }
+  });
+
+  test("a pod under the runtime's default seccomp profile starts", async () => {
+    const spec = {
+      restartPolicy: "Never",
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      containers: [{ name: "probe", image: probe, imagePullPolicy: "Never", args: ["lookup", "localhost"] }],
+    };
+    await kubectl(["apply", "-f", "-"], {
+      input: JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "confined" }, spec }),
+    });
+    await until(
+      "the confined pod to succeed",
+      async () =>
+        (await kubectl(["get", "pod", "confined", "-o", "jsonpath={.status.phase}"])) === "Succeeded",
+      { timeoutMs: 60_000 },
+    );
+    await kubectl(["delete", "pod", "confined"]);
+  });
+
+  test("a pod reaches a host outside the machines' network, with its address masqueraded", async () => {
+    outside = await outsideHost();
+    for (const [i, { name }] of (await nodes()).entries()) {
+      const seen = await onNode(`out-${i}`, name, ["get", `http://${outside.address}:8080/`]);
+      expect(seen).not.toMatch(/^10\.1\./);
+    }
+  });
+
+  test("our images carry the mark that spares them from image garbage collection", async () => {
+    for (const unit of ["k8s/0", "k8s-worker/0"]) {
+      const { stdout } = await succeed([
+        "exec",
+        "--unit",
+        unit,
+        "--",
+        "/opt/k8s/current/bin/ctr",
+        "-n",
+        "k8s.io",
+        "images",
+        "ls",
+      ]);
+      const ours = stdout.split("\n").filter((line) => /cantrip\.local\/(pause|coredns)/.test(line));
+      expect(ours.length).toBeGreaterThanOrEqual(2);
+      for (const line of ours) expect(line).toContain("io.cri-containerd.pinned=pinned");
+    }
+  });
+});
+
+describe("units come and go", () => {
+  test("add-unit makes a third node, remove-unit leaves no node, token, secret, databag entry or machine", async () => {
+    await succeed(["add-unit", "k8s-worker"]);
+    await unitActive("k8s-worker/1");
+    expect(await ready(3)).toBe(true);
+    const machine = (await status()).applications["k8s-worker"]?.units?.["k8s-worker/1"]?.machine ?? "";
+    await succeed(["remove-unit", "k8s-worker/1", "--no-prompt"]);
+    await until("the third node to be gone", () => ready(2));
+    await until("its machine to be gone", async () => (await status()).machines[machine] === undefined);
+    const bags = JSON.parse(
+      (await succeed(["show-unit", "k8s-worker/0", "--format", "json"])).stdout,
+    ) as Record<string, { "relation-info": { "application-data": Record<string, string> }[] }>;
+    const keys = Object.values(bags).flatMap((unit) =>
+      unit["relation-info"].flatMap((info) => Object.keys(info["application-data"])),
+    );
+    expect(keys.filter((key) => key.startsWith("k8s-worker/1"))).toEqual([]);
+    const secrets = JSON.parse((await succeed(["secrets", "--format", "json"])).stdout || "{}") as Record<
+      string,
+      unknown
+    >;
+    expect(secrets).toEqual({});
+    await unitActive("k8s/0");
+  });
+
+  test("a worker application under another name joins and leaves the same way", async () => {
+    const charm = (await succeed(["up", "--print-charm", "k8s-worker"])).stdout.trim();
+    const resource = (await succeed(["up", "--print-resource", "node-package"])).stdout.trim();
+    await succeed(["deploy", charm, "edge", "--resource", `node-package=${resource}`]);
+    await succeed(["integrate", "k8s", "edge"]);
+    await unitActive("edge/0");
+    expect(await ready(3)).toBe(true);
+    await succeed(["remove-application", "edge", "--no-prompt"]);
+    await until("its node to be gone", () => ready(2));
+    await until(
+      "the application to be gone",
+      async () => (await status()).applications["edge"] === undefined,
+    );
+  });
+});
+
+describe("things that die", () => {
+  test("a worker's machine that is killed and started again is Ready without help", async () => {
+    const before = await status();
+    const machine = before.applications["k8s-worker"]?.units?.["k8s-worker/0"]?.machine ?? "";
+    const instance = before.machines[machine]?.["instance-id"] ?? "";
+    const { stdout } = await execa("pgrep", ["-f", `systemd-nspawn.*--machine=${instance}`]);
+    const leader = (await execa("pgrep", ["-P", stdout.split("\n")[0] ?? ""])).stdout.split("\n")[0] ?? "";
+    process.kill(Number(leader), "SIGKILL");
+    const name = before.machines[machine]?.hostname ?? "";
+    const bootOf = () =>
+      kubectl(["get", "node", name, "-o", "jsonpath={.status.nodeInfo.bootID}{.metadata.uid}"]);
+    const uid = await bootOf();
+    await until(
+      "the node to be Ready again",
+      async () =>
+        (await ready(2)) &&
+        (await execa("pgrep", ["-f", `systemd-nspawn.*--machine=${instance}`], { reject: false })).stdout !==
+          stdout,
+      { timeoutMs: 180_000 },
+    );
+    await unitActive("k8s-worker/0");
+    expect(await bootOf()).toBe(uid);
+  });
+
+  test("the controller killed with -9 during an add-unit completes it", async () => {
+    await succeed(["add-unit", "k8s-worker"]);
+    await new Promise((resume) => setTimeout(resume, 1500));
+    const { stdout } = await execa("pgrep", ["-f", `${environment.CANTRIP_STATE}/controller`]);
+    for (const pid of stdout.split("\n")) process.kill(Number(pid), "SIGKILL");
+    await succeed(["up"], { timeoutMs: 300_000 });
+    const units = Object.keys((await status()).applications["k8s-worker"]?.units ?? {});
+    const added = units.at(-1) ?? "";
+    await unitActive(added);
+    expect(await ready(3)).toBe(true);
+    await succeed(["remove-unit", added, "--no-prompt"]);
+    await until("its node to be gone", () => ready(2));
+  });
+});
+
+describe("wrong uses name what is wrong and change nothing", () => {
+  const shape = async (): Promise<string> => {
+    const { machines, applications } = await status();
+    return JSON.stringify([
+      Object.keys(machines),
+      Object.keys(applications),
+      Object.values(applications).map(({ units }) => Object.keys(units ?? {})),
+    ]);
+  };
+
+  test.each([
+    ["deploy of a path that is not there", ["deploy", "./no-such.charm"], /no-such\.charm/],
+    ["integrate of an application that is not there", ["integrate", "k8s", "nobody"], /nobody/],
+    ["integrate of what does not fit", ["integrate", "k8s:cluster", "k8s-worker:cluster"], /cluster/],
+    ["a relation that exists already", ["integrate", "k8s", "k8s-worker"], /already exists/],
+    ["an unknown option", ["config", "k8s", "no-such-option=1"], /no-such-option/],
+    ["a bad value", ["config", "k8s", "dns-enabled=perhaps"], /dns-enabled/],
+    ["an unknown flag", ["deploy", "--no-such-flag"], /no-such-flag/],
+    ["an unknown command", ["dploy"], /dploy/],
+    ["an action that is not there", ["run", "k8s/0", "no-such-action"], /no-such-action/],
+    ["a unit that is not there", ["remove-unit", "k8s-worker/99", "--no-prompt"], /k8s-worker\/99/],
+  ])("%s", async (_, argv, expected) => {
+    const earlier = await shape();
+    const result = await cantrip(argv);
+    expect(result.stderr).toMatch(expected);
+    if (argv[0] !== "run") expect(result.exitCode).toBeGreaterThan(0);
+    expect(await shape()).toBe(earlier);
+  });
+
+  test("deploy of a file that is no charm", async () => {
+    const file = join(scratch, "fake.charm");
+    writeFileSync(file, "this is no zip");
+    const earlier = await shape();
+    const result = await cantrip(["deploy", file]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/fake\.charm/);
+    expect(await shape()).toBe(earlier);
+  });
+
+  test("a second bootstrap of a node", async () => {
+    const result = await cantrip(["exec", "--unit", "k8s/0", "--", "k8s", "bootstrap"]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout + result.stderr).toMatch(/already bootstrapped/);
+    await unitActive("k8s/0");
+  });
+
+  test("an option of a feature that does not exist yet blocks with the reason, and lets go", async () => {
+    await succeed(["config", "k8s", "gateway-enabled=true"]);
+    await until(
+      "the unit to be blocked",
+      async () =>
+        (await status()).applications["k8s"]?.units?.["k8s/0"]?.["workload-status"].current === "blocked",
+    );
+    const message = (await status()).applications["k8s"]?.units?.["k8s/0"]?.["workload-status"].message ?? "";
+    expect(message).toMatch(/gateway/);
+    await succeed(["config", "k8s", "--reset", "gateway-enabled"]);
+    await unitActive("k8s/0");
+  });
+});
+
+describe("down", () => {
+  test("leaves no process, mount, bridge, rule, cgroup, sysctl or file of ours but caches", async () => {
+    await outside?.remove();
+    outside = undefined;
+    await succeed(["down"], { timeoutMs: 180_000 });
+    expect(await traces()).toEqual(before);
+  });
+
+  test("run again, it says that there is nothing to take down", async () => {
+    await succeed(["down"]);
+  });
+});
