@@ -1,0 +1,24 @@
+/** The image that the tests run in pods, built from `probe/` with the toolchain of the components: no registry is asked. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildGoProgram, hostArchitecture } from "@cantrip/components";
+import { imageTar } from "@cantrip/node-package";
+
+export const probe = "cantrip.test/probe:1";
+
+export async function buildProbeImage(folder: string): Promise<string> {
+  const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
+  const { binaries } = await buildGoProgram({
+    cacheDir,
+    name: "e2e-probe",
+    moduleDir: join(import.meta.dirname, "probe"),
+    packages: { probe: "." },
+  });
+  const files = { "/probe": readFileSync(binaries["probe"] ?? "") };
+  const file = join(folder, "probe.tar");
+  writeFileSync(
+    file,
+    imageTar({ ref: probe, architecture: hostArchitecture(), files, entrypoint: ["/probe"] }),
+  );
+  return file;
+}
