@@ -19,6 +19,7 @@ export { OptionError, charmConfigOf, checkOptionValue, parseOptionText } from ".
 export type { CharmConfig, ConfigOption, OptionType, OptionValue } from "./charm/config.ts";
 export { charmActionsOf } from "./charm/actions.ts";
 export type { ActionDefinition, CharmActions, JsonSchema } from "./charm/actions.ts";
+export { type CharmcraftFile, shapedCharmcraft } from "./charm/charmcraft.ts";
 export { charmManifestOf } from "./charm/manifest.ts";
 export type { CharmBase, CharmManifest } from "./charm/manifest.ts";
 export { parseCharmActions, parseCharmConfig, parseCharmMetadata, parseManifest } from "./charm/parse.ts";
