@@ -8,7 +8,8 @@ import type { Benchmark, Figure } from "../test/bench/figure.ts";
 
 const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark> }> = {
   up: {
-    about: "cantrip up to Ready nodes and DNS, against the same topology by hand; memory of what is not upstream",
+    about:
+      "cantrip up to Ready nodes and DNS, against the same topology by hand; memory of what is not upstream",
     load: async () => (await import("../test/bench/up.ts")).up,
   },
   hook: {
@@ -18,8 +19,12 @@ const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark>
 };
 
 function print(figures: readonly Figure[]): void {
-  const table = new Table({ head: ["figure", "value", "yardstick", "ratio", "goal", ""], style: { head: [], border: [], compact: true } });
-  const shown = (value: number | undefined, unit: string): string => (value === undefined ? "" : `${value.toFixed(value < 10 ? 2 : 1)} ${unit}`);
+  const table = new Table({
+    head: ["figure", "value", "yardstick", "ratio", "goal", ""],
+    style: { head: [], border: [], compact: true },
+  });
+  const shown = (value: number | undefined, unit: string): string =>
+    value === undefined ? "" : `${value.toFixed(value < 10 ? 2 : 1)} ${unit}`;
   for (const { name, value, unit, yardstick, ratio, goal, ok } of figures)
     table.push([
       name,
@@ -42,7 +47,9 @@ if (values.help) {
 } else if (values.list) {
   for (const [key, { about }] of Object.entries(benchmarks)) console.log(`${key.padEnd(10)}${about}`);
 } else if (!name || !Object.hasOwn(benchmarks, name)) {
-  console.error(`${name ? `no such benchmark: ${name}` : "a benchmark's name is missing"}; expected one of ${Object.keys(benchmarks).join(", ")}`);
+  console.error(
+    `${name ? `no such benchmark: ${name}` : "a benchmark's name is missing"}; expected one of ${Object.keys(benchmarks).join(", ")}`,
+  );
   process.exitCode = 2;
 } else {
   const run = await benchmarks[name]!.load();
