@@ -41,7 +41,7 @@ export interface ReconcileResult {
 
 export interface ReconcileOptions<C> {
   /** Called when a step has been running for `slowAfterMs`: the place to set a maintenance status with its name. */
-  onStep?(step: Step<C>, track: Track<C>): void | Promise<void>;
+  onStep?: (step: Step<C>, track: Track<C>) => void | Promise<void>;
   slowAfterMs?: number;
 }
 
@@ -85,7 +85,9 @@ async function runStep<C>(
 ): Promise<Outcome> {
   if (onStep === undefined) return step.run(context);
   let telling: Promise<void> | undefined;
-  const timer = setTimeout(() => (telling = Promise.resolve(onStep(step, track))), slowAfterMs);
+  const timer = setTimeout(() => {
+    telling = Promise.resolve(onStep(step, track));
+  }, slowAfterMs);
   try {
     return await step.run(context);
   } finally {

@@ -29,7 +29,7 @@ async function readSource(file: string): Promise<Source> {
 }
 
 async function typesOf({ title, schema }: Source): Promise<string> {
-  return compile(structuredClone(schema) as Parameters<typeof compile>[0], title, {
+  return compile(structuredClone(schema), title, {
     bannerComment: header.trim(),
     additionalProperties: true,
     format: true,
@@ -53,7 +53,7 @@ function validatorOf({ schema }: Source): string {
   );
   if (inlined.includes("require("))
     throw new Error(`The validator of ${schema["title"]} needs a run-time import: simplify the schema`);
-  return `${header}/* eslint-disable */\n${inlined}`;
+  return `${header}/* eslint-disable */\n${inlined.replace(/^export default \w+;$/m, "")}`;
 }
 
 const validatorTypes = (
@@ -62,8 +62,7 @@ const validatorTypes = (
 ): string => `${header}import type { ErrorObject } from "ajv";
 import type { ${title} } from "./${name}.ts";
 
-declare const validate: { (value: unknown): value is ${title}; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is ${title}; errors?: ErrorObject[] | null };
 `;
 
 async function render(): Promise<Map<string, string>> {

@@ -73,9 +73,9 @@ function matches(kind: Kind, value: unknown): value is string {
   return typeof value === "string" && value.length <= longestName && grammars[kind].test(value);
 }
 
-function parsed<Name extends string>(kind: Kind, value: unknown): Name {
+function parsed(kind: Kind, value: unknown): never {
   if (!matches(kind, value)) throw new NameError(kind, value);
-  return value as Name;
+  return value as never;
 }
 
 export const isApplicationName = (value: unknown): value is ApplicationName => matches("application", value);

@@ -39,7 +39,7 @@ const words = new Map([
 
 const booleanWords = defineScalarTag<boolean>("tag:yaml.org,2002:bool", {
   implicit: true,
-  implicitFirstChars: [..."tTfFyYnNoO"],
+  implicitFirstChars: "tTfFyYnNoO".split(""),
   resolve: (source) => {
     const lower = source.toLowerCase();
     if (![lower, lower.toUpperCase(), (lower[0] ?? "").toUpperCase() + lower.slice(1)].includes(source))

@@ -72,7 +72,7 @@ export class Framework {
   }
 
   async #deliver(observer: Observer, event: unknown): Promise<void> {
-    if (!(event instanceof HookEvent)) return void (await observer.handle(event));
+    if (!(event instanceof HookEvent)) return observer.handle(event);
     const notice: Notice = { event: observer.event, observer: observer.name, snapshot: snapshotOf(event) };
     if (this.#notices.some((queued) => same(queued, notice))) return;
     await observer.handle(event);

@@ -7,16 +7,15 @@ import { actionEventName } from "./charm-events.ts";
 import { ActionEvent, HookEvent, RelationEvent, SecretEvent, StorageEvent } from "./events.ts";
 
 const lifecycle = new Set([
-  ...[
-    "install",
-    "start",
-    "config-changed",
-    "update-status",
-    "upgrade-charm",
-    "leader-elected",
-    "leader-settings-changed",
-  ],
-  ...["stop", "remove"],
+  "install",
+  "start",
+  "config-changed",
+  "update-status",
+  "upgrade-charm",
+  "leader-elected",
+  "leader-settings-changed",
+  "stop",
+  "remove",
 ]);
 const secretHooks = new Set(["secret-changed", "secret-rotate", "secret-expired", "secret-remove"]);
 

@@ -30,7 +30,7 @@ export async function restoreEvent(
   const fields = snapshot as Record<string, Json | undefined>;
   const text = (key: string): string | undefined =>
     typeof fields[key] === "string" ? fields[key] : undefined;
-  switch (fields["kind"]) {
+  switch (text("kind") ?? "hook") {
     case "relation": {
       const relations = await model.relations(text("endpoint") ?? "").catch(() => []);
       const relation = relations.find(({ id }) => id === fields["id"]);

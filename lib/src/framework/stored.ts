@@ -84,6 +84,7 @@ export class StoredState {
   }
 
   /** A copy: changing it changes nothing here. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what it stored
   get<Value extends Json>(key: string): Value | undefined {
     return structuredClone(this.#values.get(key)) as Value | undefined;
   }

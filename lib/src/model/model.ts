@@ -15,6 +15,7 @@ export type ConfigValue = string | number | boolean;
 /** Options by name; those with neither value nor default are absent. */
 export type Config = Readonly<Record<string, ConfigValue>> & {
   /** The option, where the charm's config.yaml is known to give it this type. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the type, the charm's files say it
   get<Value extends ConfigValue>(name: string): Value | undefined;
 };
 

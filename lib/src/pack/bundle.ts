@@ -40,9 +40,9 @@ function compiledIn(definition: CharmDefinition): Plugin {
   const contents = `export const packed = ${JSON.stringify(definition)};`;
   return {
     name: "charm-definition",
-    setup({ onLoad }) {
-      onLoad({ filter: /[/\\]framework[/\\]packed\.ts$/ }, () => ({ contents, loader: "js" }));
-      onLoad({ filter: /[/\\]framework[/\\]definition-from-disk\.ts$/ }, () => ({
+    setup(bundler) {
+      bundler.onLoad({ filter: /[/\\]framework[/\\]packed\.ts$/ }, () => ({ contents, loader: "js" }));
+      bundler.onLoad({ filter: /[/\\]framework[/\\]definition-from-disk\.ts$/ }, () => ({
         contents: "export {};",
         loader: "js",
       }));

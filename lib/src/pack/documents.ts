@@ -14,8 +14,18 @@ import { type CharmSource, inFile } from "./source.ts";
 type YamlMap = Record<string, unknown>;
 
 const copied = [
-  ...["assumes", "charm-user", "containers", "devices", "extra-bindings", "peers", "provides", "requires"],
-  ...["resources", "storage", "subordinate", "terms"],
+  "assumes",
+  "charm-user",
+  "containers",
+  "devices",
+  "extra-bindings",
+  "peers",
+  "provides",
+  "requires",
+  "resources",
+  "storage",
+  "subordinate",
+  "terms",
 ] as const;
 
 /** What metadata.yaml says, from the project file. */

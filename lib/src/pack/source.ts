@@ -43,8 +43,9 @@ async function inlineOrBeside(
     text === undefined ? inline : inFile(file, () => readYaml(`${key}.yaml`, text, { markFloats: true }));
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "object" || Array.isArray(value)) throw new PackError(file, "expected a map");
-  const entries = key === "config" ? ((value as YamlMap)["options"] ?? value) : value;
-  return Object.keys(entries as YamlMap).length === 0 ? undefined : (value as YamlMap);
+  const map = value as YamlMap;
+  const entries = key === "config" ? (map["options"] ?? map) : map;
+  return Object.keys(entries).length === 0 ? undefined : map;
 }
 
 async function refuseFile(file: string, reason: string): Promise<void> {

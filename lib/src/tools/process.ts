@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ToolCall, type ToolResult, type ToolRunner, oneAtATime } from "./runner.ts";
 
@@ -14,25 +13,24 @@ export function processTools(env: NodeJS.ProcessEnv = process.env): ToolRunner {
   });
 }
 
+/** Files below the temporary directory, readable by root only, for as long as the tool runs. Modules that a hook may not need stay unloaded. */
 async function runWithFiles(
   call: ToolCall,
   contents: Readonly<Record<string, string>>,
   env: NodeJS.ProcessEnv,
 ): Promise<ToolResult> {
-  const folder = await mkdtemp(join(tmpdir(), "secret-"));
+  const folder = mkdtempSync(join(env["TMPDIR"] ?? "/tmp", "secret-"));
   try {
-    const args = await Promise.all(
-      Object.entries(contents).map(([key, value], n) => contentArgument(folder, key, value, n)),
-    );
+    const args = Object.entries(contents).map(([key, value], n) => contentArgument(folder, key, value, n));
     return await runTool({ ...call, argv: [...call.argv, ...args] }, env);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function contentArgument(folder: string, key: string, value: string, n: number): Promise<string> {
+function contentArgument(folder: string, key: string, value: string, n: number): string {
   const path = join(folder, String(n));
-  await writeFile(path, value, { mode: 0o600 });
+  writeFileSync(path, value, { mode: 0o600 });
   return `${key}#file=${path}`;
 }
 
@@ -41,30 +39,32 @@ function runTool({ argv, stdin }: ToolCall, env: NodeJS.ProcessEnv): Promise<Too
   if (args.some((arg) => arg.includes("\0")))
     return Promise.resolve({ argv, exitCode: 126, stdout: "", stderr: "an argument contains a zero byte" });
   return new Promise((resolve) => {
-    const child = execFile(tool, args, { env, maxBuffer }, (error, stdout, stderr) => {
-      if (error === null) resolve({ argv, exitCode: 0, stdout, stderr });
-      else resolve({ argv, stdout, ...failure(tool, error, stderr) });
-    });
-    // A tool may end without reading; its exit code tells more than the broken pipe.
-    child.stdin?.on("error", () => undefined);
-    child.stdin?.end(stdin ?? "");
+    const end = (error: Failure | null, stdout = "", stderr = ""): void => {
+      resolve({ argv, stdout, ...(error === null ? { exitCode: 0, stderr } : failure(tool, error, stderr)) });
+    };
+    try {
+      const child = execFile(tool, args, { env, maxBuffer }, end);
+      // A tool may end without reading; its exit code tells more than the broken pipe.
+      child.stdin?.on("error", () => undefined);
+      child.stdin?.end(stdin ?? "");
+    } catch (error) {
+      end(error as Failure);
+    }
   });
 }
 
-function failure(
-  tool: string,
-  error: Error & { code?: unknown; signal?: unknown },
-  stderr: string,
-): { exitCode: number; stderr: string } {
+type Failure = Error & { readonly code?: string | number | null; readonly signal?: string | null };
+
+function failure(tool: string, error: Failure, stderr: string): { exitCode: number; stderr: string } {
   if (error.code === "ENOENT")
     return {
       exitCode: 127,
       stderr: `no "${tool}" on PATH: hook tools exist only while the agent runs a hook`,
     };
-  if (error.code === "E2BIG") return { exitCode: 126, stderr: "arguments are too long for one call" };
+  if (error.code === "E2BIG") return { exitCode: 126, stderr: "its arguments are too long for one call" };
   if (typeof error.code === "number") return { exitCode: error.code, stderr };
   return {
     exitCode: 126,
-    stderr: stderr.trim() || `ended by ${String(error.signal ?? error.code ?? error.message)}`,
+    stderr: stderr.trim() || `ended by ${error.signal ?? error.code ?? error.message}`,
   };
 }

@@ -1,6 +1,6 @@
 import { MetadataError } from "../errors.ts";
 import type { Action } from "../generated/actions.ts";
-import validate from "../generated/actions.validator.js";
+import { validate } from "../generated/actions.validator.js";
 import { isActionName, parseActionName } from "../names.ts";
 import type { ActionName } from "../names.ts";
 import { shaped } from "./shape.ts";

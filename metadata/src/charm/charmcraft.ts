@@ -1,5 +1,5 @@
 import type { CharmcraftFile } from "../generated/charmcraft.ts";
-import validate from "../generated/charmcraft.validator.js";
+import { validate } from "../generated/charmcraft.validator.js";
 import { shaped } from "./shape.ts";
 
 export type { CharmcraftFile } from "../generated/charmcraft.ts";

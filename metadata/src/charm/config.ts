@@ -1,6 +1,6 @@
 import { MetadataError } from "../errors.ts";
 import type { Option } from "../generated/config.ts";
-import validate from "../generated/config.validator.js";
+import { validate } from "../generated/config.validator.js";
 import { shaped } from "./shape.ts";
 
 export type OptionType = "string" | "int" | "float" | "boolean" | "secret";

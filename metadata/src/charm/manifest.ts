@@ -1,4 +1,4 @@
-import validate from "../generated/manifest.validator.js";
+import { validate } from "../generated/manifest.validator.js";
 import { shaped } from "./shape.ts";
 
 /** A system that a charm runs on. */

@@ -1,6 +1,6 @@
 import { MetadataError } from "../errors.ts";
 import type { Endpoint as EndpointFile, MetadataFile, Resource, Storage } from "../generated/metadata.ts";
-import validate from "../generated/metadata.validator.js";
+import { validate } from "../generated/metadata.validator.js";
 import { isEndpointName, isStorageName, parseEndpointName, parseStorageName } from "../names.ts";
 import type { EndpointName, StorageName } from "../names.ts";
 import { shaped } from "./shape.ts";

@@ -2,5 +2,4 @@
 import type { ErrorObject } from "ajv";
 import type { ActionsFile } from "./actions.ts";
 
-declare const validate: { (value: unknown): value is ActionsFile; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is ActionsFile; errors?: ErrorObject[] | null };

@@ -2,7 +2,7 @@
 /* eslint-disable */
 "use strict";
 export const validate = validate10;
-export default validate10;
+
 const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"ActionsFile","description":"actions.yaml of a packed charm: action name to definition.","type":"object","additionalProperties":{"$ref":"#/definitions/action"},"definitions":{"action":{"type":"object","properties":{"description":{"type":"string"},"title":{"type":"string"},"params":{"type":"object","additionalProperties":{"type":"object"}},"required":{"type":"array","items":{"type":"string"}},"additionalProperties":{"type":"boolean"},"parallel":{"type":"boolean"},"execution-group":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One action; further keys are JSON Schema keywords."}}};
 const schema12 = {"type":"object","properties":{"description":{"type":"string"},"title":{"type":"string"},"params":{"type":"object","additionalProperties":{"type":"object"}},"required":{"type":"array","items":{"type":"string"}},"additionalProperties":{"type":"boolean"},"parallel":{"type":"boolean"},"execution-group":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One action; further keys are JSON Schema keywords."};
 

@@ -2,5 +2,4 @@
 import type { ErrorObject } from "ajv";
 import type { CharmcraftFile } from "./charmcraft.ts";
 
-declare const validate: { (value: unknown): value is CharmcraftFile; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is CharmcraftFile; errors?: ErrorObject[] | null };

@@ -2,5 +2,4 @@
 import type { ErrorObject } from "ajv";
 import type { ConfigFile } from "./config.ts";
 
-declare const validate: { (value: unknown): value is ConfigFile; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is ConfigFile; errors?: ErrorObject[] | null };

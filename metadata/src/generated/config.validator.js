@@ -2,7 +2,7 @@
 /* eslint-disable */
 "use strict";
 export const validate = validate10;
-export default validate10;
+
 const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"ConfigFile","description":"config.yaml of a packed charm.","type":"object","properties":{"options":{"type":"object","additionalProperties":{"$ref":"#/definitions/option"}}},"required":[],"additionalProperties":true,"definitions":{"option":{"type":"object","properties":{"type":{"enum":["string","int","float","boolean","secret"]},"default":{"description":"Of the type of the option, or null."},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One option of the charm."}}};
 const schema12 = {"type":"object","properties":{"type":{"enum":["string","int","float","boolean","secret"]},"default":{"description":"Of the type of the option, or null."},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One option of the charm."};
 

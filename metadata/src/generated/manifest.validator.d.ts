@@ -2,5 +2,4 @@
 import type { ErrorObject } from "ajv";
 import type { ManifestFile } from "./manifest.ts";
 
-declare const validate: { (value: unknown): value is ManifestFile; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is ManifestFile; errors?: ErrorObject[] | null };

@@ -2,7 +2,7 @@
 /* eslint-disable */
 "use strict";
 export const validate = validate10;
-export default validate10;
+
 const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"ManifestFile","description":"manifest.yaml, written when a charm is packed.","type":"object","properties":{"charmcraft-version":{"type":"string"},"charmcraft-started-at":{"type":"string"},"bases":{"type":"array","items":{"$ref":"#/definitions/base"}},"analysis":{"type":"object"},"image-info":{"type":"object"}},"required":[],"additionalProperties":true,"definitions":{"base":{"type":"object","properties":{"name":{"type":"string"},"channel":{"type":"string"},"architectures":{"type":"array","items":{"type":"string"}}},"required":["name","channel"],"additionalProperties":true,"description":"A system that the charm runs on."}}};
 const schema12 = {"type":"object","properties":{"name":{"type":"string"},"channel":{"type":"string"},"architectures":{"type":"array","items":{"type":"string"}}},"required":["name","channel"],"additionalProperties":true,"description":"A system that the charm runs on."};
 

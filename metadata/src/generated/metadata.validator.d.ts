@@ -2,5 +2,4 @@
 import type { ErrorObject } from "ajv";
 import type { MetadataFile } from "./metadata.ts";
 
-declare const validate: { (value: unknown): value is MetadataFile; errors?: ErrorObject[] | null };
-export default validate;
+export declare const validate: { (value: unknown): value is MetadataFile; errors?: ErrorObject[] | null };
