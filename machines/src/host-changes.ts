@@ -1,0 +1,130 @@
+/**
+ * What we change on the host, and how it is put back. A change is written down before it is made. Kernel settings belong
+ * to the whole host, so instances share one record of the values that were there before the first of them
+ * (/run/cantrip, gone with the boot that it is about): the last one to leave puts them back.
+ */
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readJson, readText, writeAtomic } from "./files.ts";
+import { withLock } from "./lock.ts";
+import { bootId } from "./proc.ts";
+import { run } from "./run.ts";
+
+export interface HostRecord {
+  bootId: string;
+  /** Instances that need the changes. */
+  users: string[];
+  /** Values from before the first change of ours. */
+  sysctls: Record<string, string>;
+  /** Kernel modules that we loaded. */
+  modules: string[];
+}
+
+/** What is raised or switched on, and to which value at least. */
+export const wantedSysctls: Readonly<Record<string, number>> = {
+  "net.ipv4.ip_forward": 1,
+  "fs.inotify.max_user_instances": 8192,
+  "fs.inotify.max_user_watches": 524_288,
+};
+
+/** Kernel-wide settings that kubelets and kube-proxies in machines write: we only remember and put back. */
+export const touchedSysctls = [
+  "vm.overcommit_memory",
+  "vm.panic_on_oom",
+  "kernel.panic",
+  "kernel.panic_on_oops",
+  "kernel.keys.root_maxkeys",
+  "kernel.keys.root_maxbytes",
+  "net.netfilter.nf_conntrack_max",
+  "net.netfilter.nf_conntrack_tcp_timeout_established",
+  "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
+] as const;
+
+export const wantedModules = [
+  "overlay",
+  "bridge",
+  "veth",
+  "nf_tables",
+  "nft_masq",
+  "nft_chain_nat",
+  "nf_conntrack",
+  "vxlan",
+] as const;
+
+const folder = "/run/cantrip/host";
+const shared = join(folder, "changes.json");
+const sysctlPath = (key: string): string => join("/proc/sys", ...key.split("."));
+
+export async function readSysctl(key: string): Promise<string | undefined> {
+  return (await readText(sysctlPath(key)))?.trim();
+}
+
+/** The settings that are below what machines need, with their present value. */
+export async function sysctlsToRaise(): Promise<{ key: string; from: string; to: string }[]> {
+  const found = await Promise.all(
+    Object.entries(wantedSysctls).map(async ([key, least]) => ({ key, least, from: await readSysctl(key) })),
+  );
+  return found.flatMap(({ key, least, from }) =>
+    from !== undefined && Number(from) < least ? [{ key, from, to: `${least}` }] : [],
+  );
+}
+
+/** Records, then changes. `localRecord` is the copy in the instance's own state. */
+export async function applyHostChanges(id: string, localRecord: string): Promise<void> {
+  await withLock("host", async () => {
+    await mkdir(folder, { recursive: true });
+    const record = await current();
+    record.users = [...new Set([...record.users, id])];
+    record.modules = [...new Set([...record.modules, ...(await missingModules())])];
+    for (const key of [...Object.keys(wantedSysctls), ...touchedSysctls]) {
+      const value = await readSysctl(key);
+      if (value !== undefined) record.sysctls[key] ??= value;
+    }
+    await save(record, localRecord);
+    for (const module of record.modules)
+      await run(["modprobe", module], { timeoutMs: 20_000 }).catch(() => undefined);
+    for (const { key, to } of await sysctlsToRaise()) await writeFile(sysctlPath(key), to);
+  });
+}
+
+/** Puts the host back, if no other instance needs it as it is. */
+export async function undoHostChanges(id: string, localRecord: string): Promise<void> {
+  await withLock("host", async () => {
+    const record = await current((await readJson<HostRecord>(localRecord)) ?? undefined);
+    record.users = record.users.filter((user) => user !== id);
+    if (record.users.length > 0) await save(record, localRecord);
+    else await putBack(record);
+    await rm(localRecord, { force: true });
+  });
+}
+
+async function putBack(record: HostRecord): Promise<void> {
+  for (const [key, value] of Object.entries(record.sysctls)) {
+    if ((await readSysctl(key)) !== value) await writeFile(sysctlPath(key), value).catch(() => undefined);
+  }
+  for (const module of record.modules.toReversed())
+    await run(["modprobe", "--remove", module], { timeoutMs: 20_000 }).catch(() => undefined);
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** The record of this boot: kernel settings do not survive one, so an older record says nothing. */
+async function current(fallback?: HostRecord): Promise<HostRecord> {
+  const boot = await bootId();
+  const found = [await readJson<HostRecord>(shared), fallback].find((record) => record?.bootId === boot);
+  return found ?? { bootId: boot, users: [], sysctls: {}, modules: [] };
+}
+
+async function save(record: HostRecord, localRecord: string): Promise<void> {
+  const text = `${JSON.stringify(record, undefined, 2)}\n`;
+  await mkdir(dirname(localRecord), { recursive: true });
+  await writeAtomic(localRecord, text);
+  await writeAtomic(shared, text);
+}
+
+/** Modules that exist as such for this kernel and are not loaded; a kernel without modules has none. */
+async function missingModules(): Promise<string[]> {
+  const loaded = await readText("/proc/modules");
+  if (loaded === undefined) return [];
+  const here = new Set(await readdir("/sys/module").catch(() => []));
+  return wantedModules.filter((module) => !here.has(module) && !loaded.includes(`${module} `));
+}

@@ -1,0 +1,115 @@
+/** What is on disk about machines. Only what cannot be seen: whether one runs is read from /proc. */
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { readJson, readText, syncFolder, writeAtomic, writeInLayer } from "./files.ts";
+import { launcherScript, plainFolders } from "./launcher.ts";
+import type { MachineBind, MachineFile, MachineLimits } from "./port.ts";
+
+export interface MachineRecord {
+  schema: 1;
+  name: string;
+  address: string;
+  machineId: string;
+  createdAt: string;
+  desired: "up" | "down";
+  /** Root folder of the image that its disk lies on. */
+  image: string;
+  binds: readonly MachineBind[];
+  limits: MachineLimits;
+}
+
+export class MachineStore {
+  readonly #stateDir: string;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  get machinesDir(): string {
+    return join(this.#stateDir, "by-name");
+  }
+
+  get sharedDir(): string {
+    return join(this.#stateDir, "shared");
+  }
+
+  get hostChanges(): string {
+    return join(this.#stateDir, "host-changes.json");
+  }
+
+  dir(name: string): string {
+    return join(this.machinesDir, name);
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.machinesDir, { recursive: true, mode: 0o711 });
+    await mkdir(this.sharedDir, { recursive: true });
+  }
+
+  async record(name: string): Promise<MachineRecord | undefined> {
+    return await readJson<MachineRecord>(join(this.dir(name), "machine.json"));
+  }
+
+  async records(): Promise<MachineRecord[]> {
+    const entries = await readdir(this.machinesDir).catch(() => []);
+    const records = await Promise.all(
+      entries.filter((entry) => !entry.startsWith(".")).map((entry) => this.record(entry)),
+    );
+    return records.filter((record) => record !== undefined).sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async save(record: MachineRecord): Promise<void> {
+    await writeAtomic(
+      join(this.dir(record.name), "machine.json"),
+      `${JSON.stringify(record, undefined, 2)}\n`,
+    );
+  }
+
+  /** Lays out a machine's folder under a hidden name and renames it, so that a machine is there wholly or not at all. */
+  async add(record: MachineRecord, files: readonly MachineFile[]): Promise<void> {
+    const draft = join(this.machinesDir, `.new-${record.name}-${randomBytes(4).toString("hex")}`);
+    for (const folder of ["upper", "work", "root", "net", "volumes"])
+      await mkdir(join(draft, folder), { recursive: true });
+    for (const path of plainFolders) await mkdir(join(draft, "volumes", path.replaceAll("/", "_")));
+    const layers = { upper: join(draft, "upper"), lower: record.image };
+    await writeInLayer(layers, "/etc/hostname", `${record.name}\n`);
+    await writeInLayer(layers, "/etc/machine-id", `${record.machineId}\n`, 0o444);
+    for (const { path, content, mode } of files) await writeInLayer(layers, path, content, mode);
+    await writeFile(join(draft, "machine.json"), `${JSON.stringify(record, undefined, 2)}\n`);
+    await rename(draft, this.dir(record.name));
+    await syncFolder(this.machinesDir);
+  }
+
+  /** Written anew at each start, so that a newer version of us starts older machines its own way. */
+  async writeLauncher(name: string, network: string): Promise<void> {
+    const dir = this.dir(name);
+    await writeAtomic(join(dir, "launcher"), launcherScript, 0o755);
+    await writeAtomic(join(dir, "net", "network"), network);
+    await rename(join(dir, "console.log"), join(dir, "console.log.1")).catch(() => undefined);
+  }
+
+  /** Renamed first: from then on there is no such machine, also if we are killed before the last file is gone. */
+  async remove(name: string): Promise<void> {
+    const doomed = join(this.machinesDir, `.old-${name}-${randomBytes(4).toString("hex")}`);
+    await rename(this.dir(name), doomed);
+    await rm(doomed, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Removes what killed calls left half made or half removed. Call with the instance's lock held. */
+  async sweep(): Promise<void> {
+    for (const entry of await readdir(this.machinesDir).catch(() => [])) {
+      if (/^\.(new|old)-/.test(entry))
+        await rm(join(this.machinesDir, entry), { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** How the launcher saw the last run end; nothing if it was killed itself. */
+  async lastExit(name: string): Promise<{ code: number; at: string } | undefined> {
+    const path = join(this.dir(name), "exit");
+    const text = await readText(path);
+    return text === undefined
+      ? undefined
+      : { code: Number(text.trim()), at: (await stat(path)).mtime.toISOString() };
+  }
+}
