@@ -1,4 +1,5 @@
 /** The control plane's side: who asked for a token, what became of it, and who has left. For the leader only. */
+import { PermissionDenied, SecretNotFound } from "@cantrip/lib";
 import {
   formatState,
   parseAppBag,
@@ -40,7 +41,7 @@ export class TokenAllocator<R extends RelationBags = RelationBags> {
   }
 
   async appBag(): Promise<AppBag> {
-    return parseAppBag(await this.#relation.data(this.#self.app), this.#relation.app);
+    return parseAppBag(await this.#relation.data(this.#self.app), this.#relation.app ?? "");
   }
 
   /** Tells claimants which cluster this is and what runs its nodes. */
@@ -63,11 +64,16 @@ export class TokenAllocator<R extends RelationBags = RelationBags> {
     return Promise.all(
       units.map(async (unit) => {
         const bag = parseUnitBag(await this.#relation.data(unit));
-        const secretRevision = await this.#secretRevision(app.secretIds.get(unit));
+        const secret = await this.#secret(app.secretIds.get(unit));
         return {
           unit,
           bag,
-          decision: decideClaim({ bag, state: app.states.get(unit), secretRevision, ...facts }),
+          decision: decideClaim({
+            bag,
+            state: app.states.get(unit),
+            secretRevision: secret?.revision,
+            ...facts,
+          }),
         };
       }),
     );
@@ -76,17 +82,18 @@ export class TokenAllocator<R extends RelationBags = RelationBags> {
   /** Hands a token to one unit by a secret that only it can read. */
   async issue({ unit, node, token }: NodeToken, revision = 0): Promise<void> {
     const content = { revision: String(revision), token };
-    const known = await this.#secret((await this.appBag()).secretIds.get(unit));
-    const secret = known ?? (await this.#secrets.addSecret(content, secretOptions(node)));
-    if (known) await known.setContent(content);
+    const id = (await this.appBag()).secretIds.get(unit);
+    const known = await this.#secret(id);
+    const secret = known?.handle ?? (await this.#secrets.addSecret(content, secretOptions(node)));
+    if (known) await known.handle.setContent(content);
     await secret.grant(this.#relation, unit);
-    await this.#record(unit, { phase: "pending", node }, secret.id);
+    await this.#record(unit, { phase: "pending", node }, known ? id : secret.id);
   }
 
   /** The unit has joined: the state says so and its secret goes. */
   async settle(unit: string, node: string): Promise<void> {
     await this.#removeSecret(unit);
-    await this.#record(unit, { phase: "joined", node }, "");
+    await this.#record(unit, { phase: "joined", node });
   }
 
   /** Nothing of the unit stays: state, secret and its id. */
@@ -95,28 +102,29 @@ export class TokenAllocator<R extends RelationBags = RelationBags> {
     await this.#relation.set("app", { [unit]: "", [`${unit}-secret-id`]: "" });
   }
 
-  async #record(unit: string, state: ClaimantState, secret: string): Promise<void> {
-    await this.#relation.set("app", { [unit]: formatState(state), [`${unit}-secret-id`]: secret });
+  /** The relation ends and its bag with it: only the secret is left to be removed. */
+  async release(unit: string): Promise<void> {
+    await this.#removeSecret(unit);
+  }
+
+  async #record(unit: string, state: ClaimantState, secretId = ""): Promise<void> {
+    await this.#relation.set("app", { [unit]: formatState(state), [`${unit}-secret-id`]: secretId });
   }
 
   async #removeSecret(unit: string): Promise<void> {
     const secret = await this.#secret((await this.appBag()).secretIds.get(unit));
-    await secret?.remove();
-  }
-
-  async #secret(id: string | undefined): Promise<SecretHandle<R> | undefined> {
-    if (!id || (await this.#secretRevision(id)) === undefined) return undefined;
-    return this.#secrets.secret(id);
+    await secret?.handle.remove();
   }
 
   /** Undefined where the secret is gone or its content is none of ours: then a new one is made. */
-  async #secretRevision(id: string | undefined): Promise<number | undefined> {
+  async #secret(id: string | undefined): Promise<{ handle: SecretHandle<R>; revision: number } | undefined> {
     if (!id) return undefined;
     try {
-      const content = await (await this.#secrets.secret(id)).content({ peek: true });
-      return /^\d{1,9}$/u.test(content["revision"] ?? "") ? Number(content["revision"]) : undefined;
+      const handle = await this.#secrets.secret(id);
+      const { revision = "" } = await handle.content();
+      return /^\d{1,9}$/u.test(revision) ? { handle, revision: Number(revision) } : undefined;
     } catch (error) {
-      if (/not found|permission denied/iu.test(String(error))) return undefined;
+      if (error instanceof SecretNotFound || error instanceof PermissionDenied) return undefined;
       throw error;
     }
   }

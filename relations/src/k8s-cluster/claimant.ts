@@ -1,4 +1,5 @@
 /** The side that joins: asks for a token by naming its node, takes the offer, and reports what came of it. */
+import { PermissionDenied, SecretNotFound } from "@cantrip/lib";
 import {
   formatTokenFailure,
   parseAppBag,
@@ -43,7 +44,7 @@ export class TokenClaimant<R extends RelationBags = RelationBags> {
     const ids = await this.#secretIds();
     const [id] = ids;
     if (!id || ids.length > 1) return { kind: "none" };
-    const remote = parseAppBag(await this.#relation.data(this.#relation.app), this.#relation.app);
+    const remote = parseAppBag(await this.#relation.data(this.#relation.app ?? ""), "");
     if (remote.nodeKind !== nodeKind) return { kind: "other kind", nodeKind: remote.nodeKind };
     const token = await this.#read(id);
     if (!token) return { kind: "none" };
@@ -73,6 +74,7 @@ export class TokenClaimant<R extends RelationBags = RelationBags> {
 
   /** Older releases of Canonical's charm put the id into a unit bag. */
   async #secretIds(): Promise<string[]> {
+    if (this.#relation.app === undefined) return [];
     const entities = [this.#relation.app, ...(await this.#relation.units())];
     const bags = await Promise.all(entities.map((entity) => this.#relation.data(entity)));
     const ids = bags.flatMap((bag) => secretId(bag[`${this.#unit}-secret-id`] ?? "") ?? []);
@@ -86,7 +88,7 @@ export class TokenClaimant<R extends RelationBags = RelationBags> {
       return /^\d{1,9}$/u.test(revision) && token ? { revision: Number(revision), token } : undefined;
     } catch (error) {
       // Removed or not granted yet: both are the control plane's to put right.
-      if (/not found|permission denied/iu.test(String(error))) return undefined;
+      if (error instanceof SecretNotFound || error instanceof PermissionDenied) return undefined;
       throw error;
     }
   }

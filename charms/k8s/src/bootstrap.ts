@@ -1,0 +1,92 @@
+/** One cluster, made by one unit: claimed in one hook, made in a later one (decision 7). */
+import { ToolError, blocked, done, wait, type Outcome, type Step } from "@cantrip/lib";
+import { endpoint, nodeAddress } from "@cantrip/charm-node";
+import { K8SD_PORT } from "@cantrip/metadata/k8sd";
+import { BootstrapClaim, decideBootstrap, type BootstrapDecision } from "@cantrip/relations/k8s-cluster";
+import { bootstrapConfig } from "./cluster-config.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+/** The hook after leader-elected usually comes by itself; this is for a unit that becomes leader later. */
+const NEXT_HOOK_SECONDS = 5;
+const UNFINISHED_SECONDS = 2;
+
+/** Ends the track in every hook but one in which this unit may bootstrap. */
+export const claimBootstrap: Step<ControlPlane> = {
+  name: "claim bootstrap",
+  when: async ({ own }) => !(await own.isMember()),
+  async run(unit) {
+    const decision = await decide(unit);
+    return obey(unit, decision);
+  },
+};
+
+async function decide({ facts, shared, unit, own }: ControlPlane): Promise<BootstrapDecision> {
+  const peers = facts.peers!.relation;
+  const joined = [
+    ...(await BootstrapClaim.joinedOn(peers, unit)),
+    ...(await Promise.all(facts.workers.map(({ relation }) => BootstrapClaim.joinedOn(relation)))).flat(),
+  ];
+  own.charm.log.debug(`units that joined a cluster: ${joined.join(", ") || "none"}`);
+  return decideBootstrap({
+    unit,
+    isLeader: facts.isLeader,
+    claimedBy: await shared!.claimedBy(),
+    units: [unit, ...(await peers.units())],
+    joined,
+  });
+}
+
+async function obey({ shared, unit, own }: ControlPlane, decision: BootstrapDecision): Promise<Outcome> {
+  switch (decision.kind) {
+    case "bootstrap":
+      return done;
+    case "claim":
+      await shared!.claim(unit);
+      own.wakeAfter(NEXT_HOOK_SECONDS);
+      return wait("the next hook, to bootstrap the cluster");
+    case "wait":
+      return decision.claimedBy
+        ? blocked(
+            `More than one control plane is not available yet (${decision.claimedBy} has the cluster): remove this unit`,
+          )
+        : wait("a leader to claim the bootstrap");
+    case "orphans":
+      return blocked(
+        `${decision.units.join(", ")} joined a cluster that this node is not part of: remove them, or their relation, first`,
+      );
+    default:
+      return decision satisfies never;
+  }
+}
+
+export const bootstrap: Step<ControlPlane> = {
+  name: "bootstrap cluster",
+  async run(unit) {
+    const { own, facts } = unit;
+    const identity = await own.identity();
+    if (identity.kind === "member") return finished(unit, identity.role);
+    if (!facts.options.ok) return wait("valid options, to bootstrap the cluster");
+    const address = nodeAddress(await own.charm.model.binding("cluster"));
+    if (!address) return wait("an address on the binding of cluster");
+    const config = bootstrapConfig(facts.options.options, { address, sans: await subjects(unit, address) });
+    own.forgetIdentity();
+    await own.ports.service.bootstrap({ name: own.name, address: endpoint(address, K8SD_PORT), config });
+    return done;
+  },
+};
+
+/** The addresses by which the API server is reached, for its certificate. A unit may have no public one. */
+async function subjects({ own }: ControlPlane, address: string): Promise<string[]> {
+  const unknown = (error: unknown) => {
+    if (error instanceof ToolError) return address;
+    throw error;
+  };
+  return [...new Set([address, await own.charm.model.unit.publicAddress().catch(unknown)])];
+}
+
+/** A bootstrap that outlived its hook is not repeated but waited for. */
+function finished({ own }: ControlPlane, role: string): Outcome {
+  if (role !== "unknown") return done;
+  own.wakeAfter(UNFINISHED_SECONDS);
+  return wait(`k8sd to finish what it is doing with node ${own.name}`);
+}

@@ -1,0 +1,43 @@
+/** The systemd units that wake a unit. */
+export function watchUnit(facts: {
+  name: string;
+  script: string;
+  unit: string;
+  node: string;
+  kubeconfig: string;
+}): string {
+  const { name, script, unit, node, kubeconfig } = facts;
+  return `[Unit]
+Description=Wakes ${unit} when the API shows something new about its node
+After=network.target
+[Service]
+ExecStart=${script} ${unit} ${node} ${kubeconfig}
+RuntimeDirectory=${name}-watch
+RuntimeDirectoryMode=0700
+Restart=always
+RestartSec=2
+KillMode=control-group
+MemoryMax=64M
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+export function wakeUnit(unit: string): string {
+  return `[Unit]
+Description=Wakes ${unit}
+[Service]
+Type=oneshot
+TimeoutStartSec=600
+ExecStart=juju-exec ${unit} "JUJU_DISPATCH_PATH=hooks/update-status ./dispatch"
+`;
+}
+
+export function timerUnit(unit: string, seconds: number): string {
+  return `[Unit]
+Description=Wakes ${unit} in moments
+[Timer]
+OnActiveSec=${seconds}
+AccuracySec=100ms
+`;
+}
