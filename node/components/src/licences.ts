@@ -55,6 +55,13 @@ async function linkedModules(build: Omit<GoBuild, "output">): Promise<LinkedModu
 
 async function licenceTexts(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() && licenceFile.test(entry.name) && !entry.name.endsWith(".go"));
-  return await Promise.all(names.map(({ name }) => name).sort().map((name) => readFile(path.join(directory, name), "utf8")));
+  const names = entries.filter(
+    (entry) => entry.isFile() && licenceFile.test(entry.name) && !entry.name.endsWith(".go"),
+  );
+  return await Promise.all(
+    names
+      .map(({ name }) => name)
+      .sort()
+      .map((name) => readFile(path.join(directory, name), "utf8")),
+  );
 }

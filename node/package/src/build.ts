@@ -5,6 +5,7 @@ import { buildComponents, buildGoProgram, type OnProgress } from "@cantrip/compo
 import { assemblePackage, type AssembledPackage } from "./assemble.ts";
 import { bundleNode, repositoryRoot, type Bundle } from "./bundle.ts";
 import { findRuntime } from "./runtime.ts";
+import { packageVersion } from "./version.ts";
 
 export interface BuildPackageOptions {
   readonly cacheDir: string;
@@ -26,7 +27,15 @@ export async function buildPackage({
   const progress = onProgress ? { onProgress } : {};
   const components = await buildComponents({ cacheDir, verify, ...progress });
   const proxyDir = await ifThere("node/apiserver-proxy", partial);
-  const proxyBinary = proxyDir === undefined ? undefined : await buildProxy(cacheDir, proxyDir, progress);
+  const proxyBinary =
+    proxyDir === undefined
+      ? undefined
+      : await buildProxy(
+          cacheDir,
+          proxyDir,
+          packageVersion(components.versions["kubernetes"] ?? ""),
+          progress,
+        );
   const step = stepper(onProgress);
   const k8sdBundle = await step("k8sd", () => bundleIfThere("node/k8sd/src/main.ts", partial));
   const k8sBundle = await step("k8s", () => bundleIfThere("node/cli/src/main.ts", partial));
@@ -45,14 +54,17 @@ export async function buildPackage({
 async function buildProxy(
   cacheDir: string,
   moduleDir: string,
+  version: string,
   progress: { readonly onProgress?: OnProgress },
-): Promise<string | undefined> {
+) {
   const name = "k8s-apiserver-proxy";
+  const ldflags = [`-X main.version=${version}`];
   const { binaries } = await buildGoProgram({
     cacheDir,
     name,
     moduleDir,
     packages: { [name]: "." },
+    ldflags,
     ...progress,
   });
   return binaries[name];

@@ -1,0 +1,3 @@
+module cantrip.local/apiserver-proxy
+
+go 1.24
