@@ -3,7 +3,7 @@
  * to the whole host, so instances share one record of the values that were there before the first of them
  * (/run/cantrip, gone with the boot that it is about): the last one to leave puts them back.
  */
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readJson, readText, writeAtomic } from "./files.ts";
 import { withLock } from "./lock.ts";
@@ -14,8 +14,8 @@ export interface HostRecord {
   bootId: string;
   /** Instances that need the changes. */
   users: string[];
-  /** Values from before the first change of ours. */
-  sysctls: Record<string, string>;
+  /** Values from before the first change of ours; `to` is what we set, and stands only where we set something. */
+  sysctls: Record<string, { from: string; to?: string }>;
   /** Kernel modules that we loaded. */
   modules: string[];
 }
@@ -76,15 +76,20 @@ export async function applyHostChanges(id: string, localRecord: string): Promise
     const record = await current();
     record.users = [...new Set([...record.users, id])];
     record.modules = [...new Set([...record.modules, ...(await missingModules())])];
-    for (const key of [...Object.keys(wantedSysctls), ...touchedSysctls]) {
-      const value = await readSysctl(key);
-      if (value !== undefined) record.sysctls[key] ??= value;
-    }
+    for (const key of touchedSysctls) await remember(record, key);
+    const raised = await sysctlsToRaise();
+    for (const { key, from, to } of raised)
+      record.sysctls[key] = { from: record.sysctls[key]?.from ?? from, to };
     await save(record, localRecord);
     for (const module of record.modules)
       await run(["modprobe", module], { timeoutMs: 20_000 }).catch(() => undefined);
-    for (const { key, to } of await sysctlsToRaise()) await writeFile(sysctlPath(key), to);
+    for (const { key, to } of raised) await writeFile(sysctlPath(key), to);
   });
+}
+
+async function remember(record: HostRecord, key: string): Promise<void> {
+  const from = await readSysctl(key);
+  if (from !== undefined) record.sysctls[key] ??= { from };
 }
 
 /** Puts the host back, if no other instance needs it as it is. */
@@ -99,12 +104,18 @@ export async function undoHostChanges(id: string, localRecord: string): Promise<
 }
 
 async function putBack(record: HostRecord): Promise<void> {
-  for (const [key, value] of Object.entries(record.sysctls)) {
-    if ((await readSysctl(key)) !== value) await writeFile(sysctlPath(key), value).catch(() => undefined);
+  for (const [key, { from, to }] of Object.entries(record.sysctls)) {
+    const now = await readSysctl(key);
+    // Somebody else set it after us: then it is theirs.
+    const isOurs = to === undefined || now === to;
+    if (now !== undefined && now !== from && isOurs)
+      await writeFile(sysctlPath(key), from).catch(() => undefined);
   }
   for (const module of record.modules.toReversed())
     await run(["modprobe", "--remove", module], { timeoutMs: 20_000 }).catch(() => undefined);
   await rm(folder, { recursive: true, force: true });
+  // The controller and others have things there: it goes only when it is empty.
+  await rmdir(dirname(folder)).catch(() => undefined);
 }
 
 /** The record of this boot: kernel settings do not survive one, so an older record says nothing. */

@@ -118,6 +118,9 @@ export const enabledUnits: readonly { unit: string; target: string }[] = [
   { unit: "cantrip-ssh-keys.service", target: "multi-user.target.wants" },
 ];
 
+/** Defaults of the image that would change the host's kernel, which machines share, and not the machine. */
+export const maskedFiles = ["/etc/sysctl.d/50-pid-max.conf", "/etc/sysctl.d/99-protect-links.conf"] as const;
+
 /** Units that a machine of ours does not need and that would take time at boot, or run behind the user's back. */
 export const maskedUnits = [
   "apt-daily.timer",

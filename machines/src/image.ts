@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { aptProxy, debianSuite, hostSources } from "./debian.ts";
-import { enabledUnits, imageFiles, imagePackages, maskedUnits } from "./image-files.ts";
+import { enabledUnits, imageFiles, imagePackages, maskedFiles, maskedUnits } from "./image-files.ts";
 import { withLock } from "./lock.ts";
 import { must } from "./run.ts";
 
@@ -30,6 +30,7 @@ export async function imagePath({ cacheDir }: { cacheDir: string }): Promise<str
     imagePackages,
     imageFiles,
     enabledUnits,
+    maskedFiles,
     maskedUnits,
   };
   const key = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
@@ -120,6 +121,7 @@ async function customize(root: string): Promise<void> {
   }
   for (const { unit, target } of enabledUnits)
     await link(`/etc/systemd/system/${unit}`, join(root, "etc/systemd/system", target, unit));
+  for (const path of maskedFiles) await link("/dev/null", join(root, path));
   for (const unit of maskedUnits) await link("/dev/null", join(root, "etc/systemd/system", unit));
   await strip(root);
 }

@@ -24,3 +24,10 @@ export {
   MachineNotRunning,
   MachineTimeout,
 } from "./errors.ts";
+export {
+  missingPackages,
+  preflight,
+  requiredPackages,
+  type Finding,
+  type PreflightOptions,
+} from "./preflight.ts";

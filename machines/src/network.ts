@@ -1,4 +1,5 @@
 /** The machines' network on the host: one bridge, and one nftables table of our own with the way out. */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { MachineInvalid } from "./errors.ts";
 import { readText } from "./files.ts";
@@ -14,24 +15,35 @@ export interface NetworkSpec {
   nat: boolean;
 }
 
-const aliasOf = (id: string): string => `cantrip:${id}`;
+/**
+ * The bridge's hardware address: fixed, as a bridge without one takes that of a port and changes it with them; and made of
+ * the instance's id, so that it tells from the first instant whose the bridge is.
+ */
+export function bridgeAddress(id: string): string {
+  const digest = createHash("sha256").update(`bridge/${id}`).digest("hex");
+  return `02:ca:${digest.slice(0, 8).match(/../g)?.join(":")}`;
+}
 
 export async function makeBridge({ id, bridge, subnet }: NetworkSpec): Promise<void> {
-  const alias = await readText(`/sys/class/net/${bridge}/ifalias`);
-  if (alias === undefined) await must(["ip", "link", "add", bridge, "alias", aliasOf(id), "type", "bridge"]);
-  else if (alias.trim() !== aliasOf(id)) {
+  const address = await hardwareAddress(bridge);
+  if (address === undefined)
+    await must(["ip", "link", "add", "name", bridge, "address", bridgeAddress(id), "type", "bridge"]);
+  else if (address !== bridgeAddress(id)) {
     throw new MachineInvalid(
-      `Cannot use ${bridge} as the bridge of "${id}": the host has such a device already, which is not ours (its alias is "${alias.trim()}")`,
+      `Cannot use ${bridge} as the bridge of "${id}": the host has a device of that name, with the hardware address ${address} instead of ours, ${bridgeAddress(id)}; remove it or choose another name`,
     );
   }
+  await must(["ip", "link", "set", "dev", bridge, "alias", `cantrip:${id}`]);
   await must(["ip", "address", "replace", `${gatewayOf(subnet)}/${subnet.prefix}`, "dev", bridge]);
   await must(["ip", "link", "set", bridge, "up"]);
 }
 
 export async function removeBridge({ id, bridge }: Pick<NetworkSpec, "id" | "bridge">): Promise<void> {
-  const alias = await readText(`/sys/class/net/${bridge}/ifalias`);
-  if (alias?.trim() === aliasOf(id)) await must(["ip", "link", "delete", bridge]);
+  if ((await hardwareAddress(bridge)) === bridgeAddress(id)) await must(["ip", "link", "delete", bridge]);
 }
+
+const hardwareAddress = async (device: string): Promise<string | undefined> =>
+  (await readText(`/sys/class/net/${device}/address`))?.trim();
 
 /** Loads our table, replacing what it held in one transaction. */
 export async function makeTable(spec: NetworkSpec): Promise<void> {

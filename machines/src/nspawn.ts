@@ -435,7 +435,7 @@ export class NspawnMachines implements Machines {
   /** @throws MachineNotRunning when it ended, MachineTimeout when neither happened */
   async #waitLeader(name: string, timeoutMs = 20_000): Promise<number> {
     const deadline = Date.now() + timeoutMs;
-    const grace = Date.now() + 3_000;
+    const grace = Date.now() + 5_000;
     for (;;) {
       const { leader, nspawnPid, launcherPid } = await this.#running(name);
       if (leader !== undefined) return leader;

@@ -84,6 +84,7 @@ export class MachineStore {
   /** Written anew at each start, so that a newer version of us starts older machines its own way. */
   async writeLauncher(name: string, network: string): Promise<void> {
     const dir = this.dir(name);
+    for (const stale of ["exit", "run"]) await rm(join(dir, stale), { force: true });
     await writeAtomic(join(dir, "launcher"), launcherScript, 0o755);
     await writeAtomic(join(dir, "net", "network"), network);
     await rename(join(dir, "console.log"), join(dir, "console.log.1")).catch(() => undefined);

@@ -1,0 +1,256 @@
+/** What stands in the way of machines on this host, and what prepare will change: said before anything is done. */
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+import { cgroupMounts, isUnified } from "./cgroups.ts";
+import { readText } from "./files.ts";
+import { findDroppingChains } from "./firewall.ts";
+import { sysctlsToRaise } from "./host-changes.ts";
+import { run } from "./run.ts";
+import { contains, formatAddress, overlaps, parseAddress, parseSubnet, type Subnet } from "./subnet.ts";
+
+export interface Finding {
+  /** What it is about, for programs: `root`, `packages`, `kernel.vxlan`, `range.subnet`, `firewall.forward`, `sysctl.<key>`… */
+  id: string;
+  /** `error`: it cannot work. `warning`: it may not. `change`: prepare will change it, restore will put it back. */
+  severity: "error" | "warning" | "change";
+  text: string;
+  fix?: string;
+}
+
+export interface PreflightOptions {
+  /** Range of the machines. */
+  subnet: string;
+  podCidr: string;
+  serviceCidr: string;
+  /** The instance's bridge: its own routes are no overlap. */
+  bridge?: string;
+}
+
+/** Debian and Ubuntu packages that the host needs, each with what shows that it is there. */
+export const requiredPackages: readonly { package: string; provides: string }[] = [
+  { package: "systemd-container", provides: "systemd-nspawn" },
+  { package: "mmdebstrap", provides: "mmdebstrap" },
+  { package: "debian-archive-keyring", provides: "/usr/share/keyrings/debian-archive-keyring.gpg" },
+  { package: "iproute2", provides: "ip" },
+  { package: "nftables", provides: "nft" },
+  { package: "util-linux", provides: "nsenter" },
+  { package: "mount", provides: "mount" },
+  { package: "kmod", provides: "modprobe" },
+  { package: "tar", provides: "tar" },
+];
+
+/** The names of the packages that the host lacks. */
+export async function missingPackages(): Promise<string[]> {
+  const checked = await Promise.all(
+    requiredPackages.map(async (required) => ({ ...required, here: await isHere(required.provides) })),
+  );
+  return checked.filter(({ here }) => !here).map(({ package: name }) => name);
+}
+
+async function isHere(thing: string): Promise<boolean> {
+  const folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+  const paths = thing.startsWith("/") ? [thing] : folders.map((folder) => join(folder, thing));
+  const found = await Promise.all(
+    paths.map((path) =>
+      access(path, constants.R_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}
+
+export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  if (process.getuid?.() !== 0) {
+    return [
+      {
+        id: "root",
+        severity: "error",
+        text: "Machines need root: this process runs as another user",
+        fix: "run it with sudo",
+      },
+    ];
+  }
+  const packages = await missingPackages();
+  const lacking: Finding[] = packages.map((name) => ({
+    id: `package.${name}`,
+    severity: "error",
+    text: `The host lacks the package ${name}`,
+    fix: `apt-get install ${name}`,
+  }));
+  const ranges = await rangeFindings(options).catch(unanswered("ranges"));
+  const found = await Promise.all([
+    cgroupFindings(),
+    kernelFindings(packages),
+    firewallFindings().catch(unanswered("firewall")),
+    sysctlFindings(),
+  ]);
+  return [...lacking, ...ranges, ...found.flat()];
+}
+
+/** A check whose tool is missing says so; the missing package is named by a finding of its own. */
+function unanswered(what: string): (error: unknown) => Finding[] {
+  return (error) => [
+    {
+      id: what,
+      severity: "warning",
+      text: `Could not check the host's ${what}: ${error instanceof Error ? error.message : String(error)}`,
+    },
+  ];
+}
+
+async function cgroupFindings(): Promise<Finding[]> {
+  const mounts = await cgroupMounts();
+  const onSystemd = await isHere("/run/systemd/system");
+  if (mounts.length === 0)
+    return [
+      {
+        id: "cgroups",
+        severity: "error",
+        text: "The host has no control groups mounted",
+        fix: "mount cgroup2 at /sys/fs/cgroup",
+      },
+    ];
+  if (onSystemd && !isUnified(mounts)) {
+    return [
+      {
+        id: "cgroups",
+        severity: "error",
+        text: "The host's systemd uses control groups of version 1, which is not supported together with systemd",
+        fix: "boot with systemd.unified_cgroup_hierarchy=1",
+      },
+    ];
+  }
+  return [];
+}
+
+/** Each feature is tried in a network namespace that is gone afterwards: that also loads its module, as using it would. */
+const probes: readonly { feature: string; argv: readonly string[]; stdin?: string }[] = [
+  { feature: "bridge", argv: ["ip", "link", "add", "probe", "type", "bridge"] },
+  { feature: "veth", argv: ["ip", "link", "add", "probe", "type", "veth", "peer", "name", "probe1"] },
+  { feature: "vxlan", argv: ["ip", "link", "add", "probe", "type", "vxlan", "id", "1", "dstport", "8472"] },
+  {
+    feature: "nf_tables",
+    argv: ["nft", "--file", "-"],
+    stdin:
+      "table ip probe { chain c { type nat hook postrouting priority 100; ip saddr 10.0.0.0/8 counter masquerade; }; }\n",
+  },
+];
+
+async function kernelFindings(missing: readonly string[]): Promise<Finding[]> {
+  if (missing.some((name) => ["util-linux", "iproute2", "nftables", "kmod"].includes(name))) return [];
+  const failed = await Promise.all(
+    probes.map(async ({ feature, argv, stdin }) => {
+      const { exitCode } = await run(["unshare", "--net", "--", ...argv], {
+        timeoutMs: 20_000,
+        ...(stdin ? { stdin } : {}),
+      });
+      return exitCode === 0 ? [] : [feature];
+    }),
+  );
+  const overlay = (await hasFilesystem("overlay")) ? [] : ["overlay"];
+  return [...failed.flat(), ...overlay].map((feature) => ({
+    id: `kernel.${feature}`,
+    severity: "error",
+    text: `The host's kernel has no ${feature}`,
+    fix: `use a kernel with it, or install its extra modules (Ubuntu: linux-modules-extra-$(uname -r)), then modprobe ${feature}`,
+  }));
+}
+
+async function hasFilesystem(name: string): Promise<boolean> {
+  const known = async () =>
+    ((await readText("/proc/filesystems")) ?? "").split("\n").some((line) => line.split("\t")[1] === name);
+  if (await known()) return true;
+  await run(["modprobe", name], { timeoutMs: 20_000 });
+  return await known();
+}
+
+interface Route {
+  dst: string;
+  dev?: string;
+  type?: string;
+}
+
+async function rangeFindings(options: PreflightOptions): Promise<Finding[]> {
+  const { stdout } = await run(["ip", "-4", "-json", "route", "show", "table", "all"], { timeoutMs: 10_000 });
+  return overlapFindings(options, JSON.parse(stdout || "[]") as Route[]);
+}
+
+/** Ranges that overlap each other or a route of the host, with a free one for the fix. Pure. */
+export function overlapFindings(
+  { subnet, podCidr, serviceCidr, bridge }: PreflightOptions,
+  routes: readonly Route[],
+): Finding[] {
+  const ours = Object.entries({ subnet, podCidr, serviceCidr }).map(([option, text]) => ({
+    option,
+    range: parseSubnet(text),
+  }));
+  const theirs = routes
+    .filter((route) => route.dst !== "default" && route.dev !== bridge && route.type !== "broadcast")
+    .flatMap(asRange);
+  const taken = [...ours.map(({ range }) => range), ...theirs.map(({ range }) => range)];
+  const between = ours.flatMap(({ option, range }, index) =>
+    ours
+      .slice(index + 1)
+      .filter((other) => overlaps(range, other.range))
+      .map((other): Finding => {
+        const fix = `use for instance ${freeRange(taken, other.range.prefix)} as ${other.option}`;
+        return {
+          id: `range.${other.option}`,
+          severity: "error",
+          text: `${other.option} ${other.range.text} overlaps ${option} ${range.text}`,
+          fix,
+        };
+      }),
+  );
+  const withHost = ours.flatMap(({ option, range }) => {
+    const hit = theirs.find((route) => overlaps(range, route.range));
+    if (!hit) return [];
+    const fix = `use for instance ${freeRange(taken, range.prefix)} as ${option}`;
+    return [
+      {
+        id: `range.${option}`,
+        severity: "error" as const,
+        text: `${option} ${range.text} overlaps the host's route ${hit.text}`,
+        fix,
+      },
+    ];
+  });
+  return [...between, ...withHost];
+}
+
+function asRange({ dst, dev }: Route): { range: Subnet; text: string }[] {
+  const text = dst.includes("/") ? dst : `${dst}/32`;
+  return parseAddress(text.split("/")[0] ?? "") === undefined
+    ? []
+    : [{ range: parseSubnet(text), text: `${text}${dev ? ` on ${dev}` : ""}` }];
+}
+
+/** The first private range of this size, from 10.64.0.0 on, that overlaps none of those taken. */
+export function freeRange(taken: readonly Subnet[], prefix: number): string {
+  const all = parseSubnet("10.0.0.0/8");
+  const size = 2 ** (32 - prefix);
+  for (let base = all.base + 64 * 65_536; contains(all, base); base += size) {
+    const candidate: Subnet = { text: `${formatAddress(base)}/${prefix}`, base, prefix, size };
+    if (!taken.some((range) => overlaps(range, candidate))) return candidate.text;
+  }
+  return "another private range";
+}
+
+async function firewallFindings(): Promise<Finding[]> {
+  const chains = await findDroppingChains();
+  return chains.map(({ family, table, chain, hook }) => ({
+    id: `firewall.${hook}`,
+    severity: "change",
+    text: `The firewall chain ${family} ${table} ${chain} drops ${hook === "forward" ? "what machines send to the outside and to each other" : "what machines send to the host"}: rules that let our bridge through will be put at its front`,
+  }));
+}
+
+async function sysctlFindings(): Promise<Finding[]> {
+  return (await sysctlsToRaise()).map(({ key, from, to }) => ({
+    id: `sysctl.${key}`,
+    severity: "change",
+    text: `The kernel setting ${key} will be changed from ${from} to ${to}`,
+  }));
+}
