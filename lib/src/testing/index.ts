@@ -1,0 +1,8 @@
+/**
+ * Tests of charms: a state is given, one event is dispatched, a state comes out. Start at `dispatch`; `dispatcher` binds it to a
+ * charm's directory. It runs the charm's class on the model that the controller runs, so there is no second Juju to please.
+ * Never starts a process, reads a clock or touches a disk, but for the charm's own charmcraft.yaml.
+ */
+export { type DispatchOptions, type TestedCharm, dispatch, dispatcher } from "./dispatch.ts";
+export { GivenError } from "./given.ts";
+export type { ActionOutcome, EventGiven, RelationState, SecretState, State, Then } from "./state.ts";
