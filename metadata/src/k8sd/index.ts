@@ -7,8 +7,10 @@ export * from "./config.ts";
 export * from "./envelope.ts";
 export {
   InvalidInput,
+  object,
   parse,
   problemsOf,
+  text,
   type Infer,
   type JsonSchema,
   type Problem,

@@ -1,0 +1,76 @@
+/** Files that survive a kill at any instant: written aside, synced, then renamed over the old ones. */
+import { constants } from "node:fs";
+import { mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+
+let sequence = 0;
+
+/** Replaces a file atomically and durably; its directory is made (0700) if missing. */
+export async function writeAtomically(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
+  const directory = dirname(path);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  sequence += 1;
+  const temporary = `${path}.${process.pid}-${sequence}.tmp`;
+  try {
+    await writeSynced(temporary, content, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+async function writeSynced(path: string, content: string | Uint8Array, mode: number) {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string) {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Deletes a file so that it stays deleted after a power cut; a missing file is fine. */
+export async function removeDurably(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Content of a text file, or undefined if there is none. */
+export async function readIfExists(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Writes only if the content differs; true if it did. */
+export async function writeIfChanged(path: string, content: string, mode = 0o600): Promise<boolean> {
+  if ((await readIfExists(path)) === content) return false;
+  await writeAtomically(path, content, mode);
+  return true;
+}
+
+const isMissing = (error: unknown) =>
+  ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");

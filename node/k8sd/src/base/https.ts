@@ -1,0 +1,112 @@
+/** JSON over verified TLS with kept connections: the one client for the API server, etcd and other daemons. */
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
+import type { IncomingMessage } from "node:http";
+
+export interface TlsMaterial {
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Answers beyond this are refused: nothing that this daemon asks for is larger. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+/** No answer came: the other side is away, slower than the bound, or not who it should be. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+  readonly code: string | undefined;
+
+  constructor(what: string, cause: unknown) {
+    super(`Cannot reach ${what}: ${(cause as Error).message}`, { cause });
+    this.code = (cause as NodeJS.ErrnoException).code;
+  }
+}
+
+export class HttpsClient {
+  readonly #origin: URL;
+  readonly #agent: Agent;
+
+  constructor(origin: string, tls: TlsMaterial) {
+    this.#origin = new URL(origin);
+    this.#agent = new Agent({ ...tls, keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 60_000 });
+  }
+
+  /** The parsed answer, whatever its status. @throws Unreachable */
+  async call(call: Call): Promise<Answer> {
+    const response = await this.open(call);
+    const text = await this.#bounded(call, readText(response));
+    return { status: response.statusCode ?? 0, body: parseBody(text) };
+  }
+
+  /** The answer's head with its body still to be read: for watches. @throws Unreachable */
+  open(call: Call): Promise<IncomingMessage> {
+    const { body, contentType = "application/json", timeoutMs = 10_000 } = call;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const outgoing = httpsRequest(this.#options(call, body === undefined ? undefined : contentType), resolve);
+    const timer = setTimeout(
+      () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    outgoing.on("error", reject);
+    outgoing.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
+    return this.#bounded(call, promise).finally(() => clearTimeout(timer));
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #options(call: Call, contentType: string | undefined): RequestOptions {
+    return {
+      method: call.method,
+      host: this.#origin.hostname.replace(/^\[|\]$/g, ""),
+      port: this.#origin.port || 443,
+      path: call.path,
+      agent: this.#agent,
+      headers: { accept: "application/json", ...(contentType && { "content-type": contentType }) },
+      ...(call.signal && { signal: call.signal }),
+    };
+  }
+
+  async #bounded<T>({ method, path }: Call, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw new Unreachable(`${this.#origin.host} (${method} ${path.split("?")[0]})`, error);
+    }
+  }
+}
+
+function readText(response: IncomingMessage): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) response.destroy(new Error(`answer exceeds ${MAX_ANSWER_BYTES} bytes`));
+    else chunks.push(chunk);
+  });
+  response.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+  response.on("error", reject);
+  return promise;
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

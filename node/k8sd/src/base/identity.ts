@@ -1,0 +1,86 @@
+/**
+ * What this node is, on its own disk (decision 9). Written before anything else happens and deleted last, so that
+ * "belongs to no cluster" is said only if nothing of a cluster can be here.
+ */
+import { readIfExists, removeDurably, writeAtomically } from "./files.ts";
+import type { BootstrapConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
+
+export type Role = "control-plane" | "worker";
+
+/** What an unfinished operation needs to be done again from its start, in the same words. */
+export type Journal =
+  | { readonly operation: "bootstrap"; readonly config: BootstrapConfig; readonly timeoutMs: number }
+  | {
+      readonly operation: "join";
+      readonly token: string;
+      readonly config: WorkerJoinConfig;
+      readonly timeoutMs: number;
+    }
+  | { readonly operation: "leave" };
+
+/** Settings of the cluster that a node must know without asking anyone. */
+export interface ClusterSettings {
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  readonly securePort: number;
+  readonly etcdPort: number;
+  readonly etcdPeerPort: number;
+  readonly networkEnabled: boolean;
+  readonly kubeProxyEnabled: boolean;
+}
+
+export interface Identity {
+  readonly schema: 1;
+  readonly clusterId: string;
+  readonly name: string;
+  readonly role: Role;
+  /** The node's IP address. */
+  readonly address: string;
+  /** Addresses (ip:6400) of the daemons of control planes; a worker's way back to them. */
+  readonly peers: readonly string[];
+  readonly datastore: { readonly type: "etcd" };
+  /** etcd's id of this member (hexadecimal), once it is known. */
+  readonly memberId?: string;
+  /** Raised by a recovery; members of an older generation stop. */
+  readonly generation: number;
+  /** Names the credentials given to this node at its join; the key of their revocation. */
+  readonly credential: string;
+  readonly settings: ClusterSettings;
+  /** The operation under way; absent once it is done. */
+  readonly journal?: Journal;
+}
+
+/** The identity on disk, or undefined if this node belongs to no cluster. @throws if the file cannot be understood */
+export async function loadIdentity(path: string): Promise<Identity | undefined> {
+  const text = await readIfExists(path);
+  if (text === undefined) return undefined;
+  const identity = parseIdentity(path, text);
+  if (identity.schema !== 1)
+    throw new Error(`Cannot use ${path}: expected schema 1, got ${String(identity.schema)}`);
+  return identity;
+}
+
+function parseIdentity(path: string, text: string): Identity {
+  try {
+    return JSON.parse(text) as Identity;
+  } catch (cause) {
+    throw new Error(
+      `Cannot read ${path}: expected JSON (it holds what this node is; restore it from a backup)`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+export const saveIdentity = (path: string, identity: Identity) =>
+  writeAtomically(path, `${JSON.stringify(identity, undefined, 2)}\n`);
+
+export const forgetIdentity = (path: string) => removeDurably(path);
+
+/** A copy without its journal: the operation is done. */
+export function settled({ journal: _, ...identity }: Identity): Identity {
+  return identity;
+}

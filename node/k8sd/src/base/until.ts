@@ -1,0 +1,42 @@
+/** Bounded, named waiting. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "./errors.ts";
+
+/** A named wait that ran out of its bound; the last failure is the cause. */
+export class WaitExpired extends Error {
+  override readonly name = "WaitExpired";
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly intervalMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Calls `attempt` until it returns something truthy; its exceptions mean "not yet". @throws WaitExpired */
+export async function until<T>(
+  name: string,
+  attempt: () => Promise<T | undefined | false>,
+  { timeoutMs, intervalMs = 100, signal }: WaitOptions,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      const value = await attempt();
+      if (value) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() + intervalMs > deadline) throw expired(name, timeoutMs, last);
+    await sleep(intervalMs, undefined, signal ? { signal } : {});
+  }
+}
+
+function expired(name: string, timeoutMs: number, last: unknown) {
+  const reason = last === undefined ? "" : `: ${messageOf(last)}`;
+  return new WaitExpired(`waited ${Math.round(timeoutMs / 1000)} s until ${name}, in vain${reason}`, {
+    cause: last,
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Bootstrap of the first control plane. Every step may be repeated: a daemon that was killed in the middle runs the
+ * same steps again from the journal, and finds what it had made.
+ */
+import type { BootstrapConfig } from "@cantrip/metadata/k8sd";
+import { log } from "../base/log.ts";
+import type { Identity } from "../base/identity.ts";
+import type { Paths } from "../base/paths.ts";
+import { until } from "../base/until.ts";
+import { etcdClient } from "../etcd/client.ts";
+import { nodeRights, revocationPolicy } from "../features/access.ts";
+import { kubeClient } from "../kube/client.ts";
+import { controlPlaneDefaults } from "../node/components.ts";
+import { importImages } from "../node/containerd.ts";
+import { start } from "../node/services.ts";
+import { ensureControlPlanePki } from "../pki/cluster.ts";
+import { prepareNode, wantedServices } from "./prepare.ts";
+import { Store, type NodeRow } from "./store.ts";
+
+export interface Progress {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  step(name: string): void;
+}
+
+export async function bootstrap(
+  paths: Paths,
+  identity: Identity,
+  config: BootstrapConfig,
+  progress: Progress,
+): Promise<Identity> {
+  const { name, address, credential, settings } = identity;
+  progress.step("making certificates");
+  await ensureControlPlanePki(paths, {
+    name,
+    address,
+    credential,
+    settings,
+    extraSans: config["extra-sans"] ?? [],
+  });
+  progress.step("writing configuration");
+  const options = {
+    taints: config["control-plane-taints"] ?? [],
+    disableRbac: config["disable-rbac"] ?? false,
+  };
+  await prepareNode(paths, identity, config, controlPlaneDefaults(paths, identity, options));
+  return startControlPlane(paths, identity, config, progress);
+}
+
+/** etcd, API server and containerd start side by side; the rest follows as soon as there is an API to talk to. */
+async function startControlPlane(
+  paths: Paths,
+  identity: Identity,
+  config: BootstrapConfig,
+  progress: Progress,
+): Promise<Identity> {
+  const waiting = { timeoutMs: progress.timeoutMs, intervalMs: 50, signal: progress.signal };
+  const rest = wantedServices(identity).filter(
+    (service) => !["etcd", "kube-apiserver", "containerd"].includes(service),
+  );
+  progress.step("starting etcd, the API server and containerd");
+  await start("etcd", "kube-apiserver", "containerd");
+  const images = importImages(paths, progress.signal);
+  images.catch(() => undefined);
+  const memberId = await claimDatastore(paths, identity, config, waiting);
+  progress.step("waiting for the API server");
+  const kube = await kubeClient(paths, identity.settings.securePort, "k8sd-client");
+  try {
+    await until("the API server is ready", () => kube.isReady(), waiting);
+    progress.step("starting the other services");
+    await start(...rest);
+    await Promise.all([...nodeRights(), ...revocationPolicy()].map((object) => kube.apply(object)));
+    progress.step("importing images");
+    await images;
+  } finally {
+    kube.close();
+  }
+  return { ...identity, memberId };
+}
+
+interface Waiting {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function claimDatastore(
+  paths: Paths,
+  identity: Identity,
+  config: BootstrapConfig,
+  waiting: Waiting,
+): Promise<string> {
+  const { name, role, address, credential, clusterId } = identity;
+  const etcd = await etcdClient(paths, identity.settings.etcdPort);
+  try {
+    await until("etcd is healthy", () => etcd.isHealthy(), { ...waiting, intervalMs: 30 });
+    const store = new Store(etcd, clusterId);
+    await store.claim(name);
+    const row: NodeRow = { name, role, address, credential, state: "joined" };
+    await store.update("config", (current) =>
+      current === undefined ? (config["cluster-config"] ?? {}) : undefined,
+    );
+    await store.update<NodeRow>(store.nodeKey(name), () => row);
+    const member = (await etcd.members()).find((candidate) => candidate.name === name);
+    log.info(`etcd is healthy, this node is member ${member?.id}`);
+    return member?.id ?? "";
+  } finally {
+    etcd.close();
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * The life of a node in one object: nothing yet, an operation under way, part of a cluster. One operation at a time;
+ * asked for the same one again, the caller gets the one that runs.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import {
+  ALREADY_BOOTSTRAPPED,
+  NODE_IN_USE,
+  NOT_INITIALIZED,
+  type BootstrapConfig,
+  type WorkerJoinConfig,
+} from "@cantrip/metadata/k8sd";
+import { ApiError, messageOf } from "../base/errors.ts";
+import { loadIdentity, saveIdentity, settled, type Identity, type Journal } from "../base/identity.ts";
+import { log } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import { start } from "../node/services.ts";
+import { bootstrap, type Progress } from "./bootstrap.ts";
+import { ControlPlane } from "./control-plane.ts";
+import { joinAsWorker } from "./join.ts";
+import { leave } from "./leave.ts";
+import { checkContainerd, checkLocalAddress, checkPorts } from "./preflight.ts";
+import { wantedServices } from "./prepare.ts";
+import {
+  checkAddress,
+  checkNodeName,
+  problemsOfBootstrap,
+  problemsOfJoin,
+  resolveSettings,
+} from "./settings.ts";
+import { decodeToken } from "./tokens.ts";
+import { Worker } from "./worker.ts";
+
+const DEFAULT_TIMEOUT_MS = 180_000;
+const CEILING_MS = 3_600_000;
+
+export interface NodeRequest {
+  readonly name: string;
+  readonly address: string;
+  readonly timeoutMs?: number;
+}
+interface Operation {
+  readonly kind: Journal["operation"];
+  readonly name: string;
+  readonly done: Promise<void>;
+  step: string;
+}
+
+export class Daemon {
+  readonly paths: Paths;
+  readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
+  #identity: Identity | undefined;
+  #operation: Operation | undefined;
+  #part: ControlPlane | Worker | undefined;
+  #unreadable: string | undefined;
+
+  /** `onMembership` opens and closes what a node serves to other nodes. */
+  constructor(paths: Paths, onMembership: (identity: Identity | undefined) => Promise<void>) {
+    this.paths = paths;
+    this.#onMembership = onMembership;
+  }
+
+  /** Finds out what this node is, and goes on with what was under way. */
+  async load(): Promise<void> {
+    try {
+      this.#identity = await loadIdentity(this.paths.identity);
+    } catch (error) {
+      this.#unreadable = messageOf(error);
+      log.error(this.#unreadable);
+      return;
+    }
+    if (!this.#identity) return;
+    if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
+    await this.#enter(this.#identity);
+    await start(...wantedServices(this.#identity)).catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  /** Name and step of the operation under way. */
+  get underWay(): string | undefined {
+    return this.#operation && `${this.#operation.kind}: ${this.#operation.step}`;
+  }
+
+  /** The identity of a node that is part of a cluster. @throws ApiError 503 while it is not, saying in which way */
+  joined(): Identity {
+    if (this.#unreadable) throw new ApiError(500, this.#unreadable);
+    if (!this.#identity) throw new ApiError(503, NOT_INITIALIZED);
+    if (this.#operation) throw new ApiError(503, `an operation is under way on this node (${this.underWay})`);
+    return this.#identity;
+  }
+
+  /** @throws ApiError 403 on workers, 503 before bootstrap or join */
+  controlPlane(): ControlPlane {
+    if (this.joined().role === "worker") throw new ApiError(403, "this action is restricted on workers");
+    if (!(this.#part instanceof ControlPlane)) throw new ApiError(503, "Daemon is still starting");
+    return this.#part;
+  }
+
+  async bootstrap(request: NodeRequest, config: BootstrapConfig): Promise<void> {
+    if (this.#operation?.kind === "bootstrap" && this.#operation.name === request.name)
+      return this.#operation.done;
+    if (this.#identity || this.#unreadable) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
+    this.#refuseWhileBusy();
+    const identity = beginBootstrap(request, config);
+    return this.#begin(identity, async () => {
+      await this.#preflight(identity);
+      await saveIdentity(this.paths.identity, identity);
+    });
+  }
+
+  async join(request: NodeRequest & { token: string }, config: WorkerJoinConfig): Promise<void> {
+    if (this.#operation?.kind === "join" && this.#operation.name === request.name)
+      return this.#operation.done;
+    if (this.#identity || this.#unreadable)
+      throw new ApiError(
+        NODE_IN_USE,
+        `node ${JSON.stringify(this.#identity?.name ?? request.name)} is part of the cluster`,
+      );
+    this.#refuseWhileBusy();
+    const identity = beginJoin(request, config);
+    return this.#begin(identity, async () => {
+      await this.#preflight(identity);
+      await saveIdentity(this.paths.identity, identity);
+    });
+  }
+
+  /** Takes this node out of its cluster, with everything that it holds. */
+  async leave(): Promise<void> {
+    if (this.#operation?.kind === "leave") return this.#operation.done;
+    const identity = this.joined();
+    const leaving: Identity = { ...identity, journal: { operation: "leave" } };
+    return this.#begin(leaving, () => saveIdentity(this.paths.identity, leaving));
+  }
+
+  async stop(): Promise<void> {
+    await this.#part?.stop();
+  }
+
+  #refuseWhileBusy() {
+    if (this.#operation)
+      throw new ApiError(400, `Cannot begin: an operation is under way on this node (${this.underWay})`);
+  }
+
+  async #preflight({ role, settings, address }: Identity) {
+    checkLocalAddress(address, settings);
+    checkContainerd(this.paths.containerdSocket);
+    await checkPorts(role, settings);
+  }
+
+  /** From here on the operation is known, to this process at once and to the next one by the journal. */
+  #begin(identity: Identity, record: () => Promise<void>): Promise<void> {
+    const { journal, name } = identity;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => undefined);
+    const operation: Operation = { kind: journal!.operation, name, done: promise, step: "checking" };
+    this.#operation = operation;
+    void this.#carryOut(operation, identity, record).then(resolve, reject);
+    return promise;
+  }
+
+  async #carryOut(operation: Operation, identity: Identity, record: () => Promise<void>) {
+    try {
+      await record();
+      this.#identity = identity;
+      await this.#perform(operation, identity);
+    } finally {
+      this.#operation = undefined;
+    }
+  }
+
+  async #perform(operation: Operation, identity: Identity) {
+    const journal = identity.journal!;
+    if (journal.operation === "leave") return this.#dissolve();
+    const progress = progressOf(operation, journal.timeoutMs);
+    try {
+      const member = await this.#become(identity, journal, progress);
+      const final = settled(member);
+      await saveIdentity(this.paths.identity, final);
+      this.#identity = final;
+      if (!this.#part) await this.#enter(final);
+      log.info(`${journal.operation} of ${final.name} is done`);
+    } catch (error) {
+      log.error(`${journal.operation} failed while ${operation.step}: ${messageOf(error)}`);
+      operation.step = "undoing";
+      await this.#dissolve();
+      throw error;
+    }
+  }
+
+  async #become(
+    identity: Identity,
+    journal: Exclude<Journal, { operation: "leave" }>,
+    progress: Progress,
+  ): Promise<Identity> {
+    if (journal.operation === "bootstrap") return bootstrap(this.paths, identity, journal.config, progress);
+    const started = (joining: Identity) => this.#enter(joining);
+    return joinAsWorker(
+      this.paths,
+      identity,
+      { token: journal.token, config: journal.config, started },
+      progress,
+    );
+  }
+
+  async #enter(identity: Identity) {
+    this.#identity = identity;
+    this.#part ??=
+      identity.role === "worker"
+        ? await Worker.start(this.paths, identity)
+        : await ControlPlane.start(this.paths, identity);
+    await this.#onMembership(identity);
+  }
+
+  async #dissolve() {
+    await this.#part?.stop();
+    this.#part = undefined;
+    await leave(this.paths);
+    this.#identity = undefined;
+    await this.#onMembership(undefined);
+    log.info("this node belongs to no cluster");
+  }
+
+  /** In the background: the daemon answers meanwhile, and says what it is doing. */
+  #resume(identity: Identity, journal: Journal) {
+    log.info(`resuming ${journal.operation} of ${identity.name}`);
+    this.#begin(identity, () => Promise.resolve()).catch((error: unknown) =>
+      log.error(`${journal.operation} could not be resumed: ${messageOf(error)}`),
+    );
+  }
+}
+
+function progressOf(operation: Operation, timeoutMs: number): Progress {
+  const began = performance.now();
+  return {
+    signal: AbortSignal.timeout(timeoutMs),
+    timeoutMs,
+    step(name) {
+      operation.step = name;
+      log.info(`${operation.kind}: ${name} (${Math.round(performance.now() - began)} ms)`);
+    },
+  };
+}
+
+function refuse(what: string, problems: readonly string[]) {
+  if (problems.length > 0) throw new ApiError(400, `${what}: ${problems.join("; ")}`);
+}
+
+const boundedTimeout = (timeoutMs = 0) =>
+  Math.min(timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS, CEILING_MS);
+
+function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: BootstrapConfig): Identity {
+  checkNodeName(name);
+  const ip = checkAddress(address);
+  refuse("invalid bootstrap configuration", problemsOfBootstrap(config));
+  return {
+    schema: 1,
+    clusterId: randomUUID(),
+    name,
+    role: "control-plane",
+    address: ip,
+    peers: [`${ip}:6400`],
+    datastore: { type: "etcd" },
+    generation: 1,
+    credential: randomBytes(8).toString("hex"),
+    settings: resolveSettings(config),
+    journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
+  };
+}
+
+function beginJoin(
+  { name, address, token, timeoutMs }: NodeRequest & { token: string },
+  config: WorkerJoinConfig,
+): Identity {
+  checkNodeName(name);
+  const ip = checkAddress(address);
+  const { role, addresses } = decodeToken(token);
+  if (role !== "worker")
+    throw new ApiError(501, "joining as a control plane is not implemented yet; ask for a worker's token");
+  refuse("invalid join configuration", problemsOfJoin(config));
+  return {
+    schema: 1,
+    // Known once a control plane has admitted this node.
+    clusterId: "",
+    credential: "",
+    settings: resolveSettings({ "cluster-config": { network: { enabled: true } } }),
+    name,
+    role: "worker",
+    address: ip,
+    peers: addresses,
+    datastore: { type: "etcd" },
+    generation: 1,
+    journal: { operation: "join", token, config, timeoutMs: boundedTimeout(timeoutMs) },
+  };
+}

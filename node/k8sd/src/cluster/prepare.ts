@@ -1,0 +1,60 @@
+/** Writes what the services of a node read: arguments, containerd's configuration, CNI plugins, extra files. */
+import { join } from "node:path";
+import type { BootstrapConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
+import { writeAtomically } from "../base/files.ts";
+import type { Identity } from "../base/identity.ts";
+import type { Paths } from "../base/paths.ts";
+import { renderArguments, type ArgumentChanges } from "../node/arguments.ts";
+import type { Defaults } from "../node/components.ts";
+import { configureContainerd, linkCniPlugins } from "../node/containerd.ts";
+import { writeKubeconfigs } from "../node/kubeconfigs.ts";
+import { disable, enable, servicesOf, type Service } from "../node/services.ts";
+
+type NodeConfig = BootstrapConfig & WorkerJoinConfig;
+
+export const changesFor = (config: NodeConfig, service: Service): ArgumentChanges =>
+  (config as Record<string, ArgumentChanges | undefined>)[`extra-node-${service}-args`] ?? {};
+
+/** Arguments that follow from the cluster's configuration rather than from the node. */
+function clusterArguments(config: NodeConfig, service: Service): ArgumentChanges {
+  const provider = config["cluster-config"]?.["cloud-provider"];
+  return provider && ["kubelet", "kube-controller-manager"].includes(service)
+    ? { "--cloud-provider": provider }
+    : {};
+}
+
+/** Services that this node runs. */
+export const wantedServices = ({ role, settings }: Identity): Service[] =>
+  servicesOf(role).filter((service) => service !== "kube-proxy" || settings.kubeProxyEnabled);
+
+export async function prepareNode(
+  paths: Paths,
+  identity: Identity,
+  config: NodeConfig,
+  defaults: Defaults,
+): Promise<void> {
+  await Promise.all([
+    writeArguments(paths, config, defaults),
+    writeExtraFiles(paths, config["extra-node-config-files"] ?? {}),
+    configureContainerd(paths, config["extra-node-containerd-config"]),
+    linkCniPlugins(paths),
+    writeKubeconfigs(paths, identity.role, identity.settings.securePort),
+  ]);
+  await enable(paths, ...wantedServices(identity));
+  await disable(
+    paths,
+    ...servicesOf(identity.role).filter((service) => !wantedServices(identity).includes(service)),
+  );
+}
+
+async function writeArguments(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {
+  for (const [service, values] of Object.entries(defaults) as [Service, Record<string, string>][]) {
+    const changes = { ...clusterArguments(config, service), ...changesFor(config, service) };
+    await writeAtomically(join(paths.args, service), renderArguments(values, changes));
+  }
+}
+
+async function writeExtraFiles(paths: Paths, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files))
+    await writeAtomically(join(paths.configurations, name), content, 0o400);
+}

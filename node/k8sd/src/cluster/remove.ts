@@ -1,0 +1,107 @@
+/**
+ * Removal of a worker: cordon, drain, its own leave, revocation, Node, record. Repeatable at every point; a name that
+ * never joined only loses its token.
+ */
+import { ApiError, messageOf } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+import { revocationList } from "../features/access.ts";
+import type { NodeObject } from "../kube/client.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { cordon, drain } from "./drain.ts";
+import { LEAVE_PATH } from "./joining.ts";
+import { callPeer, ownTls } from "./peer.ts";
+import type { NodeRow, RevokedRow } from "./store.ts";
+import { Tokens } from "./tokens.ts";
+
+const DEFAULT_TIMEOUT_MS = 90_000;
+const LEAVE_TIMEOUT_MS = 45_000;
+
+export interface Removal {
+  readonly name: string;
+  readonly force: boolean;
+  readonly timeoutMs?: number;
+}
+
+export async function removeNode(
+  plane: ControlPlane,
+  { name, force, timeoutMs = DEFAULT_TIMEOUT_MS }: Removal,
+): Promise<void> {
+  const { store, kube } = plane;
+  await new Tokens(plane.paths, store).revoke(name);
+  const row = (await store.read<NodeRow>(store.nodeKey(name)))?.value;
+  if (row?.role === "control-plane")
+    throw new ApiError(
+      501,
+      `Cannot remove control plane ${name}: removing control planes is not implemented yet`,
+    );
+  const node = await tolerating(force, () => kube.find<NodeObject>(`/api/v1/nodes/${name}`));
+  if (row)
+    await store.update<NodeRow>(
+      store.nodeKey(name),
+      (current) => current && { ...current, state: "leaving" },
+    );
+  if (node) await empty(plane, node, force, timeoutMs);
+  if (row) await askToLeave(plane, row);
+  if (row) await revoke(plane, row, force);
+  await tolerating(force, () => kube.delete(`/api/v1/nodes/${name}`));
+  await store.commit([{ key: store.nodeKey(name), value: undefined }]);
+  log.info(`removed ${name}${row || node ? "" : " (it had never joined)"}`);
+}
+
+/** With force, what the API server does not do is logged and left. */
+async function tolerating<T>(force: boolean, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!force)
+      throw new ApiError(500, `failed to remove node from Kubernetes: ${messageOf(error)}`, { cause: error });
+    log.warning(`removal goes on by force: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+async function empty(
+  { kube }: ControlPlane,
+  node: NodeObject,
+  force: boolean,
+  timeoutMs: number,
+): Promise<void> {
+  const { name } = node.metadata;
+  const bound = Math.min(timeoutMs / 2, 60_000);
+  const left = await tolerating(force, async () => {
+    await cordon(kube, name);
+    return drain(kube, node, bound);
+  });
+  if (!left || left.length === 0) return;
+  const text = `node ${name} still runs ${left.join(", ")} ${Math.round(bound / 1000)} s after they were asked to move`;
+  if (!force)
+    throw new ApiError(500, `failed to drain: ${text}; the node stays cordoned; wait, or use force`);
+  log.warning(text);
+}
+
+/** Best effort: a machine that is gone cannot clean itself up, and its credential is revoked in any case. */
+async function askToLeave(plane: ControlPlane, { name, address }: NodeRow): Promise<void> {
+  try {
+    const tls = await ownTls(plane.paths);
+    await callPeer({
+      address: `${address}:6400`,
+      tls,
+      path: LEAVE_PATH,
+      body: { name },
+      timeoutMs: LEAVE_TIMEOUT_MS,
+    });
+  } catch (error) {
+    log.warning(`${name} did not leave by itself: ${messageOf(error)}`);
+  }
+}
+
+async function revoke(
+  { store, kube }: ControlPlane,
+  { name, credential }: NodeRow,
+  force: boolean,
+): Promise<void> {
+  const row: RevokedRow = { name, credential, at: new Date().toISOString() };
+  await store.update<RevokedRow>(store.revokedKey(credential), (current) => (current ? undefined : row));
+  const list = revocationList(await store.revoked());
+  await tolerating(force, () => kube.apply(list));
+}

@@ -1,0 +1,67 @@
+/**
+ * Makes features, rights and node labels be as configured: woken by changes, and from time to time against drift. One
+ * control plane runs it for now; with several, the holder of a lease will (issue 4).
+ */
+import type { FeatureName } from "@cantrip/metadata/k8sd";
+import { messageOf } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+
+const AGAIN_AFTER_FAILURE_MS = 1_000;
+const DRIFT_CHECK_MS = 300_000;
+
+export interface Pass {
+  readonly name: FeatureName | "access" | "labels";
+  run(): Promise<void>;
+}
+
+export class FeatureController {
+  /** What failed at the last pass, by part. */
+  readonly complaints = new Map<string, string>();
+  readonly #passes: readonly Pass[];
+  #running: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(passes: readonly Pass[]) {
+    this.#passes = passes;
+  }
+
+  /** Soon after this, everything has been looked at once more. */
+  wake(): void {
+    if (this.#stopped) return;
+    this.#again = true;
+    this.#running ??= this.#work().finally(() => (this.#running = undefined));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#again = false;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #work() {
+    while (this.#again) {
+      this.#again = false;
+      await Promise.all(this.#passes.map((pass) => this.#run(pass)));
+    }
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => this.wake(),
+      this.complaints.size > 0 ? AGAIN_AFTER_FAILURE_MS : DRIFT_CHECK_MS,
+    ).unref();
+  }
+
+  async #run({ name, run }: Pass) {
+    try {
+      await run();
+      if (this.complaints.delete(name)) log.info(`${name}: works again`);
+    } catch (error) {
+      const text = messageOf(error);
+      if (this.complaints.get(name) !== text) log.warning(`${name}: ${text}; trying again`);
+      this.complaints.set(name, text);
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/** The feature `dns`: CoreDNS as Deployment and Service `coredns` in kube-system, from the node package's own image. */
+import { readFileSync } from "node:fs";
+import type { KubeClient, KubeObject } from "../kube/client.ts";
+import { resolvConf } from "../node/components.ts";
+import { imageOf, versionOf } from "../node/package.ts";
+import type { Feature, FeatureContext } from "./feature.ts";
+
+const NAMESPACE = "kube-system";
+const LABELS = {
+  "app.kubernetes.io/name": "coredns",
+  "app.kubernetes.io/managed-by": "k8sd",
+  "k8s-app": "coredns",
+};
+const SELECTOR = { "app.kubernetes.io/name": "coredns" };
+type Manifest = KubeObject & Record<string, unknown>;
+
+export interface DnsSettings {
+  readonly domain: string;
+  readonly serviceIp: string;
+  /** Servers that other names are asked of; none where the machine knows none (CoreDNS would exit). */
+  readonly upstream: readonly string[];
+  readonly image: string;
+  readonly replicas: number;
+}
+
+export const dns: Feature = {
+  name: "dns",
+  async converge(context) {
+    if (context.config.dns?.enabled !== true) return removeDns(context.kube);
+    await Promise.all(dnsObjects(settingsOf(context)).map((object) => context.kube.apply(object)));
+  },
+  async measure({ kube, config, manifest, identity }) {
+    const version = versionOf(manifest, "coredns");
+    const deployment = await kube.find<Deployment>(
+      `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/coredns`,
+    );
+    if (config.dns?.enabled !== true)
+      return { enabled: false, message: deployment ? "disabled, still being removed" : "disabled", version };
+    const { availableReplicas: ready = 0, replicas: total = 0 } = deployment?.status ?? {};
+    if (ready > 0) return { enabled: true, message: `enabled at ${identity.settings.clusterDns}`, version };
+    return {
+      enabled: false,
+      message: deployment ? `waiting for CoreDNS: 0 of ${total} pods ready` : "waiting to be deployed",
+      version,
+    };
+  },
+};
+
+interface Deployment extends KubeObject {
+  readonly status?: { readonly replicas?: number; readonly availableReplicas?: number };
+}
+
+function settingsOf({ config, identity, manifest, nodes }: FeatureContext): DnsSettings {
+  return {
+    domain: identity.settings.clusterDomain,
+    serviceIp: identity.settings.clusterDns,
+    upstream: usableUpstream(config.dns?.["upstream-nameservers"] ?? ["/etc/resolv.conf"]),
+    image: imageOf(manifest, "coredns").ref,
+    replicas: nodes.length >= 2 ? 2 : 1,
+  };
+}
+
+/** A pod gets the node's resolv.conf; where that names no server, forwarding to it would make CoreDNS exit. */
+function usableUpstream(upstream: readonly string[]): readonly string[] {
+  return upstream.filter(
+    (server) =>
+      server !== "/etc/resolv.conf" || /^\s*nameserver\s+\S/m.test(readFileSync(resolvConf(), "utf8")),
+  );
+}
+
+export function corefile({ domain, upstream }: Pick<DnsSettings, "domain" | "upstream">): string {
+  const forward = upstream.length > 0 ? `    forward . ${upstream.join(" ")}\n` : "";
+  return `.:53 {
+    errors
+    health {
+        lameduck 5s
+    }
+    ready
+    kubernetes ${domain} in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus :9153
+${forward}    cache 30
+    loop
+    reload
+    loadbalance
+}
+`;
+}
+
+const metadata = (name: string) => ({ name, namespace: NAMESPACE, labels: LABELS });
+const RBAC = "rbac.authorization.k8s.io";
+
+export function dnsObjects(settings: DnsSettings): Manifest[] {
+  const rules = [
+    { apiGroups: [""], resources: ["endpoints", "services", "pods", "namespaces"], verbs: ["list", "watch"] },
+    { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
+  ];
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: metadata("coredns") },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRole",
+      metadata: { name: "k8sd:coredns", labels: LABELS },
+      rules,
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: "ClusterRoleBinding",
+      metadata: { name: "k8sd:coredns", labels: LABELS },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "k8sd:coredns" },
+      subjects: [{ kind: "ServiceAccount", name: "coredns", namespace: NAMESPACE }],
+    },
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: metadata("coredns"),
+      data: { Corefile: corefile(settings) },
+    },
+    service(settings),
+    deployment(settings),
+  ];
+}
+
+function service({ serviceIp }: DnsSettings): Manifest {
+  const ports = [
+    { name: "dns", port: 53, protocol: "UDP", targetPort: 53 },
+    { name: "dns-tcp", port: 53, protocol: "TCP", targetPort: 53 },
+    { name: "metrics", port: 9153, protocol: "TCP", targetPort: 9153 },
+  ];
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: metadata("coredns"),
+    spec: { clusterIP: serviceIp, selector: SELECTOR, ports },
+  };
+}
+
+function deployment(settings: DnsSettings): Manifest {
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: metadata("coredns"),
+    spec: {
+      replicas: settings.replicas,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
+      selector: { matchLabels: SELECTOR },
+      template: { metadata: { labels: LABELS }, spec: podSpec(settings) },
+    },
+  };
+}
+
+function podSpec({ image }: DnsSettings) {
+  return {
+    serviceAccountName: "coredns",
+    priorityClassName: "system-cluster-critical",
+    dnsPolicy: "Default",
+    tolerations: [
+      { key: "CriticalAddonsOnly", operator: "Exists" },
+      { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
+    ],
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: "kubernetes.io/hostname",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: SELECTOR },
+      },
+    ],
+    containers: [container(image)],
+    volumes: [
+      { name: "config", configMap: { name: "coredns", items: [{ key: "Corefile", path: "Corefile" }] } },
+    ],
+  };
+}
+
+function container(image: string) {
+  const probe = (path: string, port: number) => ({
+    httpGet: { path, port, scheme: "HTTP" },
+    timeoutSeconds: 5,
+  });
+  return {
+    name: "coredns",
+    image,
+    imagePullPolicy: "IfNotPresent",
+    args: ["-conf", "/etc/coredns/Corefile"],
+    resources: { requests: { cpu: "50m", memory: "32Mi" }, limits: { memory: "170Mi" } },
+    volumeMounts: [{ name: "config", mountPath: "/etc/coredns", readOnly: true }],
+    ports: [
+      { name: "dns", containerPort: 53, protocol: "UDP" },
+      { name: "dns-tcp", containerPort: 53, protocol: "TCP" },
+      { name: "metrics", containerPort: 9153, protocol: "TCP" },
+    ],
+    livenessProbe: { ...probe("/health", 8080), initialDelaySeconds: 60, failureThreshold: 5 },
+    readinessProbe: { ...probe("/ready", 8181), periodSeconds: 1, failureThreshold: 10 },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+      readOnlyRootFilesystem: true,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+  };
+}
+
+async function removeDns(kube: KubeClient): Promise<void> {
+  const paths = [
+    `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/coredns`,
+    `/api/v1/namespaces/${NAMESPACE}/services/coredns`,
+    `/api/v1/namespaces/${NAMESPACE}/configmaps/coredns`,
+    `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/coredns`,
+    `/apis/${RBAC}/v1/clusterroles/k8sd:coredns`,
+    `/apis/${RBAC}/v1/clusterrolebindings/k8sd:coredns`,
+  ];
+  // Only what we put there: another DNS of the same name is its owner's.
+  const found = await kube.find<KubeObject>(paths[0]!);
+  if (found?.metadata.labels?.["app.kubernetes.io/managed-by"] !== "k8sd") return;
+  await Promise.all(paths.map((path) => kube.delete(path, { propagationPolicy: "Background" })));
+}

@@ -1,0 +1,36 @@
+/** The daemon k8sd of one node. */
+import type { Server } from "node:http";
+import { messageOf } from "./base/errors.ts";
+import type { Identity } from "./base/identity.ts";
+import { log } from "./base/log.ts";
+import { pathsBelow } from "./base/paths.ts";
+import { Daemon } from "./cluster/daemon.ts";
+import { ownTls } from "./cluster/peer.ts";
+import { close, listenOnSocket, listenOnTls } from "./server/listen.ts";
+import { routes } from "./server/routes.ts";
+
+const paths = pathsBelow("");
+let door: Server | undefined;
+
+/** Other nodes are served while this one belongs to a cluster. */
+async function openDoor(identity: Identity | undefined): Promise<void> {
+  if (door && !identity) {
+    // Not awaited: the request that made this node leave is still to be answered through it.
+    void close(door);
+    door = undefined;
+  }
+  if (!door && identity) door = await listenOnTls(routes(daemon), identity.address, await ownTls(paths));
+}
+
+async function stop(): Promise<void> {
+  await daemon.stop();
+  process.exit(0);
+}
+
+const daemon = new Daemon(paths, openDoor);
+process.on("SIGTERM", () => void stop());
+process.on("SIGINT", () => void stop());
+process.on("unhandledRejection", (error) => log.error(`unexpected: ${messageOf(error)}`));
+await listenOnSocket(routes(daemon), paths.socket);
+log.info(`k8sd serves ${paths.socket}`);
+await daemon.load();

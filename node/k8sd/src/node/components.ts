@@ -1,0 +1,232 @@
+/** Default arguments of every service (spec k8sd 1.3), as far as it differs between nodes from their identity alone. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Identity } from "../base/identity.ts";
+import type { Paths } from "../base/paths.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Service } from "./services.ts";
+
+const CIPHERS = ["ECDSA", "RSA"]
+  .flatMap((key) =>
+    ["AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305"].map(
+      (c) => `TLS_ECDHE_${key}_WITH_${c}`,
+    ),
+  )
+  .join(",");
+const LEASE = { "--leader-elect-lease-duration": "30s", "--leader-elect-renew-deadline": "15s" };
+
+export interface NodeOptions {
+  readonly taints: readonly string[];
+  readonly disableRbac: boolean;
+}
+/** Default arguments by service. */
+export type Defaults = { readonly [S in Service]?: Arguments };
+
+export function workerDefaults(paths: Paths, identity: Identity): Defaults {
+  return {
+    containerd: containerd(paths),
+    kubelet: kubelet(paths, identity, []),
+    "kube-proxy": kubeProxy(paths, identity),
+    "k8s-apiserver-proxy": apiserverProxy(paths, identity),
+  };
+}
+
+export function controlPlaneDefaults(paths: Paths, identity: Identity, options: NodeOptions): Defaults {
+  return {
+    containerd: containerd(paths),
+    kubelet: kubelet(paths, identity, options.taints),
+    "kube-proxy": kubeProxy(paths, identity),
+    etcd: etcd(paths, identity),
+    "kube-apiserver": kubeApiserver(paths, identity, options),
+    "kube-controller-manager": kubeControllerManager(paths, identity),
+    "kube-scheduler": kubeScheduler(paths),
+  };
+}
+
+function containerd(paths: Paths): Arguments {
+  return {
+    "--config": join(paths.containerdConfig, "config.toml"),
+    "--address": paths.containerdSocket,
+    "--root": "/var/lib/containerd",
+    "--state": "/run/containerd",
+  };
+}
+
+/** Where the resolver of the machine names real servers (a stub on loopback is of no use to pods). */
+export const resolvConf = () =>
+  ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].find((path) => existsSync(path)) ??
+  "/etc/resolv.conf";
+
+function kubelet(
+  paths: Paths,
+  { name, role, address, settings }: Identity,
+  taints: readonly string[],
+): Arguments {
+  return {
+    "--anonymous-auth": "false",
+    "--authentication-token-webhook": "true",
+    "--authorization-mode": "Webhook",
+    "--client-ca-file": join(paths.pki, "client-ca.crt"),
+    "--cluster-dns": settings.clusterDns,
+    "--cluster-domain": settings.clusterDomain,
+    "--container-runtime-endpoint": `unix://${paths.containerdSocket}`,
+    // All machines of a host may share one disk: limits in absolute figures.
+    "--eviction-hard": "memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi",
+    "--fail-cgroupv1": "false",
+    "--fail-swap-on": "false",
+    "--hostname-override": name,
+    "--kubeconfig": join(paths.kubernetes, "kubelet.conf"),
+    "--node-ip": address,
+    // The role labels below node-role.kubernetes.io are not the kubelet's to set: a control plane adds them.
+    "--node-labels": `k8sd.io/role=${role}`,
+    "--read-only-port": "0",
+    ...(taints.length > 0 && { "--register-with-taints": taints.join(",") }),
+    "--resolv-conf": resolvConf(),
+    "--root-dir": "/var/lib/kubelet",
+    "--serialize-image-pulls": "false",
+    "--tls-cert-file": join(paths.pki, "kubelet.crt"),
+    "--tls-cipher-suites": CIPHERS,
+    "--tls-private-key-file": join(paths.pki, "kubelet.key"),
+  };
+}
+
+function kubeProxy(paths: Paths, { name, settings }: Identity): Arguments {
+  return {
+    "--cluster-cidr": settings.podCidr,
+    // The limit belongs to the host, which machines share.
+    "--conntrack-max-per-core": "0",
+    "--healthz-bind-address": "127.0.0.1:10256",
+    "--hostname-override": name,
+    "--kubeconfig": join(paths.kubernetes, "proxy.conf"),
+    "--profiling": "false",
+    "--proxy-mode": "nftables",
+  };
+}
+
+export const endpointsFile = (paths: Paths) => join(paths.configurations, "k8s-apiserver-proxy.json");
+
+function apiserverProxy(paths: Paths, { settings }: Identity): Arguments {
+  return {
+    "--endpoints": endpointsFile(paths),
+    "--kubeconfig": join(paths.kubernetes, "kubelet.conf"),
+    "--listen": `127.0.0.1:${settings.securePort}`,
+    "--refresh-interval": "30s",
+  };
+}
+
+function etcd(paths: Paths, { name, address, settings }: Identity): Arguments {
+  const pki = (file: string) => join(paths.pki, "etcd", file);
+  const peer = `https://${address}:${settings.etcdPeerPort}`;
+  return {
+    "--advertise-client-urls": `https://${address}:${settings.etcdPort}`,
+    "--auto-tls": "false",
+    "--cert-file": pki("server.crt"),
+    "--client-cert-auth": "true",
+    "--data-dir": paths.etcdData,
+    // Needless elections on two cores otherwise.
+    "--election-timeout": "5000",
+    "--heartbeat-interval": "500",
+    "--initial-advertise-peer-urls": peer,
+    "--initial-cluster": `${name}=${peer}`,
+    "--initial-cluster-state": "new",
+    "--key-file": pki("server.key"),
+    "--listen-client-urls": `https://${address}:${settings.etcdPort},https://127.0.0.1:${settings.etcdPort}`,
+    "--listen-peer-urls": peer,
+    "--name": name,
+    "--peer-auto-tls": "false",
+    "--peer-cert-file": pki("peer.crt"),
+    "--peer-client-cert-auth": "true",
+    "--peer-key-file": pki("peer.key"),
+    "--peer-trusted-ca-file": pki("ca.crt"),
+    "--trusted-ca-file": pki("ca.crt"),
+  };
+}
+
+function kubeApiserver(
+  paths: Paths,
+  { address, settings }: Identity,
+  { disableRbac }: NodeOptions,
+): Arguments {
+  const pki = (file: string) => join(paths.pki, file);
+  return {
+    "--advertise-address": address,
+    "--allow-privileged": "true",
+    "--anonymous-auth": "false",
+    "--authorization-mode": disableRbac ? "AlwaysAllow" : "Node,RBAC",
+    "--client-ca-file": pki("client-ca.crt"),
+    "--enable-admission-plugins": "NodeRestriction",
+    "--etcd-cafile": pki("etcd/ca.crt"),
+    "--etcd-certfile": pki("apiserver-etcd-client.crt"),
+    "--etcd-keyfile": pki("apiserver-etcd-client.key"),
+    "--etcd-servers": `https://127.0.0.1:${settings.etcdPort}`,
+    "--kubelet-certificate-authority": pki("ca.crt"),
+    "--kubelet-client-certificate": pki("apiserver-kubelet-client.crt"),
+    "--kubelet-client-key": pki("apiserver-kubelet-client.key"),
+    "--kubelet-preferred-address-types": "InternalIP,Hostname,InternalDNS,ExternalDNS,ExternalIP",
+    "--profiling": "false",
+    "--proxy-client-cert-file": pki("front-proxy-client.crt"),
+    "--proxy-client-key-file": pki("front-proxy-client.key"),
+    "--request-timeout": "300s",
+    "--requestheader-allowed-names": "front-proxy-client",
+    "--requestheader-client-ca-file": pki("front-proxy-ca.crt"),
+    "--requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "--requestheader-group-headers": "X-Remote-Group",
+    "--requestheader-username-headers": "X-Remote-User",
+    "--secure-port": String(settings.securePort),
+    "--service-account-issuer": "https://kubernetes.default.svc",
+    "--service-account-key-file": pki("serviceaccount.key"),
+    "--service-account-signing-key-file": pki("serviceaccount.key"),
+    "--service-cluster-ip-range": settings.serviceCidr,
+    "--tls-cert-file": pki("apiserver.crt"),
+    "--tls-cipher-suites": CIPHERS,
+    "--tls-min-version": "VersionTLS12",
+    "--tls-private-key-file": pki("apiserver.key"),
+  };
+}
+
+/** One authority per signer: users' certificates are trusted only if the client authority signed them. */
+function signers(paths: Paths): Arguments {
+  const pair = (signer: string, name: string): [string, string][] => [
+    [`--cluster-signing-${signer}-cert-file`, join(paths.pki, `${name}.crt`)],
+    [`--cluster-signing-${signer}-key-file`, join(paths.pki, `${name}.key`)],
+  ];
+  return Object.fromEntries([
+    ...pair("kube-apiserver-client", "client-ca"),
+    ...pair("kubelet-client", "client-ca"),
+    ...pair("kubelet-serving", "ca"),
+    ...pair("legacy-unknown", "ca"),
+  ]);
+}
+
+function kubeControllerManager(paths: Paths, { settings }: Identity): Arguments {
+  const kubeconfig = join(paths.kubernetes, "controller.conf");
+  return {
+    ...LEASE,
+    ...signers(paths),
+    "--allocate-node-cidrs": "true",
+    "--authentication-kubeconfig": kubeconfig,
+    "--authorization-kubeconfig": kubeconfig,
+    "--cluster-cidr": settings.podCidr,
+    "--kubeconfig": kubeconfig,
+    // The loss of a machine shows after this long (decision 15).
+    "--node-monitor-grace-period": "20s",
+    "--profiling": "false",
+    "--root-ca-file": join(paths.pki, "ca.crt"),
+    "--service-account-private-key-file": join(paths.pki, "serviceaccount.key"),
+    "--service-cluster-ip-range": settings.serviceCidr,
+    "--terminated-pod-gc-threshold": "12500",
+    "--tls-min-version": "VersionTLS12",
+    "--use-service-account-credentials": "true",
+  };
+}
+
+function kubeScheduler(paths: Paths): Arguments {
+  const kubeconfig = join(paths.kubernetes, "scheduler.conf");
+  return {
+    ...LEASE,
+    "--authentication-kubeconfig": kubeconfig,
+    "--authorization-kubeconfig": kubeconfig,
+    "--kubeconfig": kubeconfig,
+    "--profiling": "false",
+  };
+}

@@ -1,0 +1,88 @@
+/** Endpoints by method and path, who may call them, and how a request becomes an envelope. */
+import {
+  InvalidInput,
+  parse,
+  success,
+  failure,
+  type ErrorEnvelope,
+  type Schema,
+  type SuccessEnvelope,
+} from "@cantrip/metadata/k8sd";
+import { ApiError, messageOf } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+
+/** Who is asking: the root-only socket, a control plane's daemon, a worker's daemon, or anyone. */
+export type Caller =
+  | { readonly kind: "local" }
+  | { readonly kind: "control-plane"; readonly name: string }
+  | { readonly kind: "worker"; readonly name: string }
+  | { readonly kind: "unknown" };
+
+export interface Endpoint<B = never> {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  /** Whom it serves; by default the socket and other control planes. */
+  readonly for?: (caller: Caller) => boolean;
+  readonly body?: Schema<B>;
+  handle(body: B, caller: Caller): Promise<unknown> | unknown;
+}
+export interface Incoming {
+  readonly method: string;
+  readonly path: string;
+  readonly text: string;
+  readonly caller: Caller;
+}
+export interface Outgoing {
+  readonly status: number;
+  readonly body: SuccessEnvelope<unknown> | ErrorEnvelope;
+}
+
+const isTrusted = ({ kind }: Caller) => kind === "local" || kind === "control-plane";
+
+export class Router {
+  readonly #endpoints = new Map<string, Endpoint<never>>();
+
+  add<B>(endpoint: Endpoint<B>): this {
+    const key = `${endpoint.method} ${endpoint.path}`;
+    if (this.#endpoints.has(key)) throw new Error(`Cannot register ${key} twice`);
+    this.#endpoints.set(key, endpoint as unknown as Endpoint<never>);
+    return this;
+  }
+
+  async answer(request: Incoming): Promise<Outgoing> {
+    try {
+      return { status: 200, body: success(await this.#handle(request)) };
+    } catch (error) {
+      const status = error instanceof ApiError ? error.code : error instanceof InvalidInput ? 400 : 500;
+      if (status >= 500 && status !== 503)
+        log.warning(`${request.method} ${request.path}: ${messageOf(error)}`);
+      return { status, body: failure(status, messageOf(error)) };
+    }
+  }
+
+  async #handle({ method, path, text, caller }: Incoming): Promise<unknown> {
+    const endpoint = this.#find(method, path);
+    if (!(endpoint.for ?? isTrusted)(caller)) throw new ApiError(403, "not authorized");
+    const body = endpoint.body ? parseBody(endpoint.body, text) : undefined;
+    return (await endpoint.handle(body as never, caller)) ?? {};
+  }
+
+  #find(method: string, path: string): Endpoint<never> {
+    const found = this.#endpoints.get(`${method} ${path}`);
+    if (found) return found;
+    const known = [...this.#endpoints.values()].some((endpoint) => endpoint.path === path);
+    throw known
+      ? new ApiError(501, `method ${method} is not implemented for ${path}`)
+      : new ApiError(404, `not found: ${path.slice(0, 128)}`);
+  }
+}
+
+function parseBody<B>(schema: Schema<B>, text: string): B {
+  let value: unknown;
+  try {
+    value = text.trim() === "" ? {} : JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError(400, "failed to parse request: expected JSON", { cause });
+  }
+  return parse(schema, value, "failed to parse request");
+}

@@ -1,0 +1,244 @@
+/** The REST API (spec k8sd 3): one line of registration per endpoint, its work in the cluster's modules. */
+import {
+  bootstrapRequestSchema,
+  ENDPOINTS,
+  joinRequestSchema,
+  kubeconfigRequestSchema,
+  milliseconds,
+  object,
+  removeRequestSchema,
+  setClusterConfigRequestSchema,
+  tokenRequestSchema,
+  text,
+  type BootstrapRequest,
+  type GetNodeStatusResponse,
+  type JoinRequest,
+  type RemoveRequest,
+  type TokenRequest,
+} from "@cantrip/metadata/k8sd";
+import { ApiError, messageOf, notImplemented } from "../base/errors.ts";
+import { admit, confirmJoined } from "../cluster/admit.ts";
+import { setClusterConfig, getClusterConfig } from "../cluster/config.ts";
+import type { ControlPlane } from "../cluster/control-plane.ts";
+import type { Daemon } from "../cluster/daemon.ts";
+import { parseJoinConfig } from "../cluster/documents.ts";
+import { admitRequestSchema, JOINED_PATH, JOIN_PATH, LEAVE_PATH } from "../cluster/joining.ts";
+import { removeNode } from "../cluster/remove.ts";
+import { checkNodeName } from "../cluster/settings.ts";
+import { clusterStatus, datastoreRole } from "../cluster/status.ts";
+import { Tokens } from "../cluster/tokens.ts";
+import { readArguments } from "../node/arguments.ts";
+import { adminKubeconfig } from "../node/kubeconfigs.ts";
+import { certificatesStatus } from "../pki/status.ts";
+import { Router, type Caller } from "./router.ts";
+
+const PREFIX = "/1.0/";
+const anyone = () => true;
+const workerDaemon = ({ kind }: Caller) => kind === "worker";
+const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
+
+/** Named, so that a client learns that this is a matter of the version, not of its spelling. */
+const NOT_YET = [
+  ["POST", "worker/info"],
+  ["POST", "k8sd/refresh-certs/plan"],
+  ["POST", "k8sd/refresh-certs/run"],
+  ["POST", "k8sd/refresh-certs/update"],
+  ["POST", "kubernetes/auth/tokens"],
+  ["DELETE", "kubernetes/auth/tokens"],
+  ["POST", "kubernetes/auth/webhook"],
+  ["POST", "x/capi/generate-join-token"],
+  ["POST", "x/capi/remove-node"],
+  ["POST", "x/capi/set-auth-token"],
+  ["POST", "x/capi/certificates-expiry"],
+  ["POST", "x/capi/refresh-certs/plan"],
+  ["POST", "x/capi/refresh-certs/run"],
+  ["POST", "x/capi/refresh-certs/approve"],
+  ["POST", "snap/refresh"],
+  ["POST", "snap/refresh-status"],
+] as const;
+
+export function routes(daemon: Daemon): Router {
+  const router = new Router();
+  const at = (path: string) => PREFIX + path;
+  router.add({ method: "GET", path: "/", for: anyone, handle: () => ["/1.0"] });
+  router.add({ method: "GET", path: "/core/1.0/ready", handle: () => ({}) });
+  router.add({
+    method: "GET",
+    path: at("k8sd/cluster"),
+    handle: async () => ({ status: await clusterStatus(daemon.controlPlane()) }),
+  });
+  router.add({
+    method: "POST",
+    path: at("k8sd/cluster"),
+    body: bootstrapRequestSchema,
+    handle: (body) => bootstrap(daemon, body),
+  });
+  router.add({
+    method: "POST",
+    path: at("k8sd/cluster/join"),
+    body: joinRequestSchema,
+    handle: (body) => join(daemon, body),
+  });
+  router.add({
+    method: "POST",
+    path: at("k8sd/cluster/tokens"),
+    body: tokenRequestSchema,
+    handle: (body) => issueToken(daemon.controlPlane(), body),
+  });
+  router.add({
+    method: "POST",
+    path: at("k8sd/cluster/remove"),
+    body: removeRequestSchema,
+    handle: (body) => remove(daemon, body),
+  });
+  router.add({
+    method: "GET",
+    path: at("k8sd/cluster/config"),
+    handle: () => getClusterConfig(daemon.controlPlane()),
+  });
+  router.add({
+    method: "PUT",
+    path: at("k8sd/cluster/config"),
+    body: setClusterConfigRequestSchema,
+    handle: (body) => setClusterConfig(daemon.controlPlane(), body),
+  });
+  router.add({ method: "GET", path: at(ENDPOINTS.getNodeStatus.path), handle: () => nodeStatus(daemon) });
+  router.add({
+    method: "GET",
+    path: at("k8sd/kubeconfig"),
+    body: kubeconfigRequestSchema,
+    handle: (body) => kubeconfig(daemon.controlPlane(), body.server),
+  });
+  router.add({
+    method: "GET",
+    path: at("k8sd/certs-status"),
+    handle: () => certificatesStatus(daemon.paths, daemon.joined().role),
+  });
+  router.add({
+    method: "POST",
+    path: at(JOIN_PATH),
+    for: anyone,
+    body: admitRequestSchema,
+    handle: (body) => admit(daemon.controlPlane(), body),
+  });
+  router.add({
+    method: "POST",
+    path: at(JOINED_PATH),
+    for: workerDaemon,
+    body: object({}),
+    handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as { name: string }).name),
+  });
+  router.add({
+    method: "POST",
+    path: at(LEAVE_PATH),
+    for: controlPlaneDaemon,
+    body: object({ name: text() }),
+    handle: ({ name }) => leave(daemon, name),
+  });
+  for (const [method, path] of NOT_YET)
+    router.add({
+      method,
+      path: at(path),
+      for: anyone,
+      handle: () => {
+        throw notImplemented(`${method} ${path}`);
+      },
+    });
+  return router;
+}
+
+const inMs = (timeout: number | undefined) => (timeout ? { timeoutMs: milliseconds(timeout) } : {});
+
+async function bootstrap(daemon: Daemon, { name, address, config = {}, timeout }: BootstrapRequest) {
+  try {
+    await daemon.bootstrap({ name, address, ...inMs(timeout) }, config);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError(500, `failed to bootstrap new cluster: ${messageOf(error)}`, { cause: error });
+  }
+  return { name, address: `${daemon.joined().address}:6400` };
+}
+
+async function join(daemon: Daemon, { name, address, token, config = "", timeout }: JoinRequest) {
+  try {
+    await daemon.join({ name, address, token, ...inMs(timeout) }, await parseJoinConfig(config));
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError(500, `failed to join k8sd cluster as worker: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function issueToken(plane: ControlPlane, { name = "", worker = false, ttl = 0 }: TokenRequest) {
+  checkNodeName(name);
+  if (!worker)
+    throw new ApiError(501, "joining as a control plane is not implemented yet; ask for a worker's token");
+  const node = await plane.kube.find(`/api/v1/nodes/${name}`).catch((error: unknown) => {
+    throw new ApiError(
+      500,
+      `failed to check whether node name is available in cluster: ${messageOf(error)}`,
+      { cause: error },
+    );
+  });
+  if (node)
+    throw new ApiError(400, `a node with this name is already part of the cluster: ${JSON.stringify(name)}`);
+  const token = await new Tokens(plane.paths, plane.store).issue(
+    name,
+    "worker",
+    milliseconds(ttl),
+    plane.identity.peers,
+  );
+  return { token };
+}
+
+async function remove(daemon: Daemon, { name, force = false, timeout }: RemoveRequest) {
+  const plane = daemon.controlPlane();
+  checkNodeName(name);
+  if (name !== plane.identity.name) return removeNode(plane, { name, force, ...inMs(timeout) });
+  const others = (await plane.store.nodes()).filter((row) => row.name !== name).map((row) => row.name);
+  if (others.length > 0)
+    throw new ApiError(
+      400,
+      `Cannot remove ${name}: it is the only control plane, and the cluster still has ${others.join(", ")}`,
+    );
+  if (!force)
+    throw new ApiError(
+      400,
+      `Cannot remove ${name}: it is the last node, and the cluster would be gone; use force if that is meant`,
+    );
+  return daemon.leave();
+}
+
+async function leave(daemon: Daemon, name: string | undefined) {
+  const { identity } = daemon;
+  if (!identity || identity.name !== name) throw new ApiError(400, `this node is not ${name ?? "named"}`);
+  if (identity.role !== "worker")
+    throw new ApiError(400, "a control plane does not leave because another one says so");
+  await daemon.leave();
+}
+
+async function nodeStatus(daemon: Daemon): Promise<GetNodeStatusResponse> {
+  const { identity } = daemon;
+  if (!identity) daemon.joined();
+  const { name, address, role } = identity!;
+  const status = {
+    name,
+    address: `${address}:6400`,
+    "cluster-role": daemon.underWay ? ("unknown" as const) : role,
+  };
+  const { "--register-with-taints": taints } = await readArguments(daemon.paths.args, "kubelet");
+  const more = taints ? { taints: taints.split(",") } : {};
+  if (role === "worker" || daemon.underWay) return { status, ...more };
+  const members = await daemon
+    .controlPlane()
+    .etcd.members()
+    .catch(() => undefined);
+  return { status: { ...status, "datastore-role": datastoreRole(members, name) }, ...more };
+}
+
+async function kubeconfig(plane: ControlPlane, server = "") {
+  const { address, settings } = plane.identity;
+  const given = server === "" || /^[a-z]+:\/\//.test(server) ? server : `https://${server}`;
+  return {
+    kubeconfig: await adminKubeconfig(plane.paths, given || `https://${address}:${settings.securePort}`),
+  };
+}
