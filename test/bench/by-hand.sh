@@ -36,12 +36,10 @@ ip link add $bridge type bridge && ip addr add $net.1/24 dev $bridge && ip link 
 sysctl -qw net.ipv4.ip_forward=1 fs.inotify.max_user_instances=1024
 
 machine() {
-  local n=$1 ip=$net.1${1#n} c
+  local n=$1 c
   mkdir -p $n/{up,work,root,containerd}
   mount -t overlay overlay -o lowerdir="$image",upperdir=$n/up,workdir=$n/work $n/root
-  mkdir -p $n/root/etc/systemd/network $n/root/etc/systemd/system/multi-user.target.wants $n/root/etc/pki
-  printf '[Match]\nName=host0\n[Network]\nAddress=%s/24\nGateway=%s\nLinkLocalAddressing=no\n' "$ip" $net.1 >$n/root/etc/systemd/network/10-host0.network
-  ln -sf /lib/systemd/system/systemd-networkd.service $n/root/etc/systemd/system/multi-user.target.wants/
+  mkdir -p $n/root/etc/pki
   echo $n >$n/root/etc/hostname
   rm -f $n/root/etc/machine-id && systemd-id128 new >$n/root/etc/machine-id
   (
@@ -56,7 +54,7 @@ machine() {
       fi
       echo $BASHPID >/sys/fs/cgroup/$c/$group/$n/cgroup.procs
     done
-    SYSTEMD_SECCOMP=0 exec systemd-nspawn --register=no --keep-unit --boot --directory=$n/root --machine=$n --network-bridge=$bridge \
+    SYSTEMD_SECCOMP=0 exec systemd-nspawn --register=no --keep-unit --boot --directory=$n/root --machine=by-hand-$n --hostname=$n --network-bridge=$bridge \
       --capability=all --bind="$scratch/$n/containerd:/var/lib/containerd" --bind-ro="$tree:/opt/k8s" --bind=/dev/kmsg \
       </dev/null >$n/console.log 2>&1
   ) &
@@ -71,8 +69,9 @@ booted() {
   local n=$1
   for _ in $(seq 400); do
     leader[$n]=$(pgrep -P "$(cat $n.pid)" | head -1) || true
-    if [ -n "${leader[$n]}" ] && within $n ip -4 -br addr show host0 2>/dev/null | grep -q $net &&
-      within $n systemctl is-active -q multi-user.target 2>/dev/null; then return; fi
+    if [ -n "${leader[$n]}" ] && within $n systemctl is-active -q multi-user.target 2>/dev/null; then
+      within $n sh -c "ip addr add $net.1${n#n}/24 dev host0; ip link set host0 up; ip route add default via $net.1" && return
+    fi
     sleep 0.05
   done
   echo "machine $n did not boot in 20 s" >&2; tail -5 $n/console.log >&2; exit 1
@@ -154,7 +153,7 @@ done
 within n1 systemctl start --no-block etcd apiserver kcm sched containerd kubelet kube-proxy
 within n2 systemctl start --no-block containerd kubelet kube-proxy
 images() { for _ in $(seq 100); do within $1 /opt/k8s/bin/ctr version >/dev/null 2>&1 && break; sleep 0.05; done
-  for t in pause coredns; do within $1 /opt/k8s/bin/ctr -n k8s.io images import /opt/k8s/images/$t.tar >/dev/null; done; }
+  for t in pause coredns; do within $1 /opt/k8s/bin/ctr -n k8s.io images import /opt/k8s/images/$t.tar >/dev/null 2>&1; done; }
 images n1 & one=$!; images n2 & two=$!; wait $one $two
 kubectl() { within n1 /opt/k8s/bin/kubectl --kubeconfig=/etc/pki/admin.conf "$@"; }
 for _ in $(seq 600); do kubectl get --raw /readyz >/dev/null 2>&1 && break; sleep 0.05; done

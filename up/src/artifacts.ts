@@ -7,8 +7,7 @@ import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/
 import { dirname, join, resolve } from "node:path";
 import { buildGoProgram, hostArchitecture } from "@cantrip/components";
 import { charmKey, packCharm } from "@cantrip/lib/pack";
-import { buildPackage, findRuntime, packReference } from "@cantrip/node-package";
-import { build } from "esbuild";
+import { buildPackage, bundleNode, findRuntime, packReference } from "@cantrip/node-package";
 
 export const repository = resolve(import.meta.dirname, "../..");
 
@@ -54,26 +53,15 @@ async function placeRuntime(cacheDir: string): Promise<string> {
   const runtime = await findRuntime(hostArchitecture());
   const folder = join(cacheDir, "runtime", runtime.version);
   const target = join(folder, "bin/node");
-  const [from, to] = [await stat(runtime.file), await stat(target).catch(() => undefined)];
-  if (to?.size !== from.size) await atomically(target, (file) => copyFile(runtime.file, file));
+  const [from, to] = [await stat(runtime.binary), await stat(target).catch(() => undefined)];
+  if (to?.size !== from.size) await atomically(target, (file) => copyFile(runtime.binary, file));
   return folder;
 }
 
 /** The unit agent as one file, beside the hook tool; a folder per content, so that running machines keep theirs. */
 async function placeAgent(cacheDir: string): Promise<string> {
-  const [bundle, tool] = await Promise.all([
-    build({
-      entryPoints: [join(repository, "controller/src/agent/main.ts")],
-      bundle: true,
-      write: false,
-      platform: "node",
-      format: "esm",
-      target: "node26",
-      banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-      },
-      logLevel: "silent",
-    }),
+  const [{ code }, tool] = await Promise.all([
+    bundleNode({ entry: join(repository, "controller/src/agent/main.ts") }),
     buildGoProgram({
       cacheDir,
       name: "hooktool",
@@ -81,7 +69,6 @@ async function placeAgent(cacheDir: string): Promise<string> {
       packages: { hooktool: "." },
     }),
   ]);
-  const code = bundle.outputFiles[0]?.contents ?? new Uint8Array();
   const binary = await readFile(tool.binaries["hooktool"] ?? "");
   const key = createHash("sha256").update(code).update(binary).digest("hex").slice(0, 32);
   const folder = join(cacheDir, "agent", key);
@@ -93,7 +80,7 @@ async function placeAgent(cacheDir: string): Promise<string> {
 
 async function placeCharm(cacheDir: string, name: "k8s" | "k8s-worker"): Promise<string> {
   const dir = join(repository, "charms", name);
-  const out = join(cacheDir, "charms", await charmKey(dir), `${name}.charm`);
+  const out = join(cacheDir, "charms", await charmKey(dir, { runtime: "host" }), `${name}.charm`);
   if (await exists(out)) return out;
   return await atomically(out, async (file) => {
     await packCharm({ dir, out: file, runtime: "host" });
