@@ -23,6 +23,7 @@ import {
   syncTree,
   withLock,
   writeFileAtomically,
+  type BuiltComponent,
   type BuiltComponents,
   type CachedFile,
 } from "@cantrip/components";
@@ -41,7 +42,8 @@ export interface PackageParts {
   readonly k8sBundle?: Bundle;
   /** The folder of snap.k8s.*.service files. */
   readonly unitsDir?: string;
-  readonly proxyBinary?: string;
+  /** The cached build of node/apiserver-proxy. */
+  readonly proxy?: Pick<BuiltComponent, "name" | "directory" | "files">;
 }
 
 export interface AssembledPackage {
@@ -98,8 +100,8 @@ async function makeTree(packages: string, digest: string, layout: Layout, manife
   if (!(await isWhole(treeDir, digest))) {
     const temporary = await mkdtemp(path.join(packages, `.new-${digest}.`));
     try {
-      await fill(temporary, layout, manifest);
-      await verifyPackage(temporary, { expected: digest });
+      const known = await fill(temporary, layout, manifest);
+      await verifyPackage(temporary, { expected: digest, known });
       await putAside(packages, digest);
       await rename(temporary, treeDir);
       await syncPath(packages);
@@ -120,12 +122,15 @@ async function isWhole(treeDir: string, digest: string): Promise<boolean> {
   );
 }
 
-async function fill(directory: string, { places }: Layout, manifest: Buffer): Promise<void> {
+/** Returns the paths that are links to files whose bytes the cache has verified. */
+async function fill(directory: string, { places }: Layout, manifest: Buffer): Promise<Set<string>> {
+  const linked = new Set<string>();
   await chmod(directory, 0o755);
-  for (const place of places) await put(path.join(directory, place.path), place);
+  for (const place of places) if (await put(path.join(directory, place.path), place)) linked.add(place.path);
   await writeFile(path.join(directory, "manifest.json"), manifest);
   await chmod(path.join(directory, "manifest.json"), 0o644);
   await syncTree(directory);
+  return linked;
 }
 
 /** A tree with other bytes than its name says is kept for whoever wants to know why, and because running machines may hold its files. */
@@ -136,15 +141,17 @@ async function putAside(packages: string, digest: string): Promise<void> {
   await rename(path.join(packages, digest), aside);
 }
 
-async function put(target: string, { mode, content }: Place): Promise<void> {
+/** Returns true if the file was linked. */
+async function put(target: string, { mode, content }: Place): Promise<boolean> {
   await mkdir(path.dirname(target), { recursive: true, mode: 0o755 });
+  const linked = !Buffer.isBuffer(content) && (await tryLink(content.file, target));
   if (Buffer.isBuffer(content)) await writeFile(target, content);
-  else if (!(content.ours && (await tryLink(content.file, target))))
-    await copyFile(content.file, target, constants.COPYFILE_FICLONE);
+  else if (!linked) await copyFile(content.file, target, constants.COPYFILE_FICLONE);
   await chmod(target, mode);
+  return linked;
 }
 
-/** Only files of the cache are linked: a link to a file that its user can change would carry that change into every machine. */
+/** The cache may lie on another file system, or one without links. */
 async function tryLink(source: string, target: string): Promise<boolean> {
   return await link(source, target).then(
     () => true,

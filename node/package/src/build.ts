@@ -27,7 +27,7 @@ export async function buildPackage({
   const progress = onProgress ? { onProgress } : {};
   const components = await buildComponents({ cacheDir, verify, ...progress });
   const proxyDir = await ifThere("node/apiserver-proxy", partial);
-  const proxyBinary =
+  const proxy =
     proxyDir === undefined
       ? undefined
       : await buildProxy(
@@ -47,7 +47,7 @@ export async function buildPackage({
     ...(unitsDir ? { unitsDir } : {}),
   };
   return await step("package", () =>
-    assemblePackage({ cacheDir, components, runtime, ...(proxyBinary ? { proxyBinary } : {}), ...parts }),
+    assemblePackage({ cacheDir, components, runtime, ...(proxy ? { proxy } : {}), ...parts }),
   );
 }
 
@@ -59,7 +59,7 @@ async function buildProxy(
 ) {
   const name = "k8s-apiserver-proxy";
   const ldflags = [`-X main.version=${version}`];
-  const { binaries } = await buildGoProgram({
+  const { directory, files } = await buildGoProgram({
     cacheDir,
     name,
     moduleDir,
@@ -67,7 +67,7 @@ async function buildProxy(
     ldflags,
     ...progress,
   });
-  return binaries[name];
+  return { name, directory, files };
 }
 
 export class IncompleteError extends Error {

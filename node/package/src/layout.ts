@@ -1,14 +1,8 @@
 /** What a node package is made of: every file with its place, mode and digest, and the manifest that follows from them. */
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  cacheEntry,
-  components as pinned,
-  sha256,
-  sha256OfFile,
-  type BuiltComponent,
-} from "@cantrip/components";
+import { cacheEntry, components as pinned, sha256, type BuiltComponent } from "@cantrip/components";
 import type { PackageParts } from "./assemble.ts";
 import { imageTar } from "./image.ts";
 import type { Manifest } from "./manifest.ts";
@@ -20,8 +14,8 @@ export interface Place {
   readonly mode: number;
   readonly size: number;
   readonly sha256: string;
-  /** The bytes, or the file that has them; `ours` if it lies in the cache. */
-  readonly content: Buffer | { readonly file: string; readonly ours: boolean };
+  /** The bytes, or the file in the cache that has them. */
+  readonly content: Buffer | { readonly file: string };
 }
 
 export interface Layout {
@@ -36,16 +30,12 @@ const inBin: ReadonlySet<string> = new Set(["kubernetes", "etcd", "containerd", 
 export async function layOut(parts: PackageParts): Promise<Layout> {
   const images = await imagePlaces(parts);
   const licences = await licencePlaces(parts);
-  const groups = await Promise.all([
-    scripts(parts),
-    bundles(parts),
-    units(parts),
-    runtime(parts),
-    proxy(parts),
-  ]);
+  const groups = await Promise.all([scripts(parts), units(parts), runtime(parts)]);
   const places = [
     ...binaries(parts),
     ...groups.flat(),
+    ...bundles(parts),
+    ...proxy(parts),
     ...images.map(({ place }) => place),
     ...licences.map(({ place }) => place),
   ];
@@ -75,12 +65,12 @@ function componentVersions({ components, runtime }: PackageParts): Manifest["com
   return { ...Object.fromEntries(upstream), node: { version: runtime.version, licence: "MIT" } };
 }
 
-function missing({ k8sdBundle, k8sBundle, unitsDir, proxyBinary }: PackageParts): string[] {
+function missing({ k8sdBundle, k8sBundle, unitsDir, proxy }: PackageParts): string[] {
   const parts = {
     "lib/k8sd.mjs": k8sdBundle,
     "lib/k8s.mjs": k8sBundle,
     units: unitsDir,
-    "bin/k8s-apiserver-proxy": proxyBinary,
+    "bin/k8s-apiserver-proxy": proxy,
   };
   return Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [name] : []));
 }
@@ -123,7 +113,7 @@ function fromCache(
     mode,
     size: found.size,
     sha256: found.sha256,
-    content: { file: path.join(directory, file), ours: true },
+    content: { file: path.join(directory, file) },
   };
 }
 
@@ -213,7 +203,7 @@ async function scripts({ k8sdBundle, k8sBundle }: PackageParts): Promise<Place[]
   );
 }
 
-async function bundles({ k8sdBundle, k8sBundle }: PackageParts): Promise<Place[]> {
+function bundles({ k8sdBundle, k8sBundle }: PackageParts): Place[] {
   return [
     ...(k8sdBundle ? [bytes("lib/k8sd.mjs", plain, k8sdBundle.code)] : []),
     ...(k8sBundle ? [bytes("lib/k8s.mjs", plain, k8sBundle.code)] : []),
@@ -223,36 +213,35 @@ async function bundles({ k8sdBundle, k8sBundle }: PackageParts): Promise<Place[]
 async function units({ unitsDir }: PackageParts): Promise<Place[]> {
   if (unitsDir === undefined) return [];
   const names = (await readdir(unitsDir)).filter((name) =>
-    /^snap\.k8s\.[a-z0-9-]+\.(service|timer|path|slice)$/.test(name),
+    /^(snap\.k8s\.[a-z0-9-]+\.(service|timer|path|slice)|run-service)$/.test(name),
   );
+  // What the units run: run-service reads a service's argument file.
+  const modeOf = (name: string) => (name === "run-service" ? executable : plain);
   return await Promise.all(
-    names.map(async (name) => bytes(`units/${name}`, plain, await readFile(path.join(unitsDir, name)))),
+    names.map(async (name) =>
+      bytes(`units/${name}`, modeOf(name), await readFile(path.join(unitsDir, name))),
+    ),
   );
 }
 
-async function runtime({ runtime: { binary }, cacheDir }: PackageParts): Promise<Place[]> {
+/** The runtime is copied into the cache first: a link to a file that its user can change would carry that change into every machine. */
+async function runtime({ runtime: { binary, version }, cacheDir }: PackageParts): Promise<Place[]> {
   const digest = await rememberedDigest(binary, path.join(cacheDir, "packages", ".runtime-digest"));
-  return [
-    {
-      path: "runtime/bin/node",
-      mode: executable,
-      size: (await stat(binary)).size,
-      sha256: digest,
-      content: { file: binary, ours: false },
-    },
-  ];
+  const make = async (into: string) => {
+    await copyFile(binary, path.join(into, "node"));
+    await chmod(path.join(into, "node"), executable);
+    return { runtime: `node ${version}`, sha256: digest };
+  };
+  const key = sha256(JSON.stringify(["runtime", 1, digest]));
+  const entry = await cacheEntry({
+    directory: path.join(cacheDir, "components"),
+    key,
+    subject: `the runtime Node ${version}`,
+    make,
+  });
+  return [fromCache({ ...entry, name: "node" }, "node", "runtime/bin/node", executable)];
 }
 
-async function proxy({ proxyBinary }: PackageParts): Promise<Place[]> {
-  if (proxyBinary === undefined) return [];
-  const [{ size }, digest] = await Promise.all([stat(proxyBinary), sha256OfFile(proxyBinary)]);
-  return [
-    {
-      path: "bin/k8s-apiserver-proxy",
-      mode: executable,
-      size,
-      sha256: digest,
-      content: { file: proxyBinary, ours: true },
-    },
-  ];
+function proxy({ proxy }: PackageParts): Place[] {
+  return proxy === undefined ? [] : [fromCache(proxy, `bin/${proxy.name}`, `bin/${proxy.name}`, executable)];
 }
