@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { cacheEntry } from "./cache.ts";
 import { run } from "./process.ts";
-import { goVersion, oldestGo, type Architecture } from "./versions.ts";
+import { goSums, goVersion, oldestGo, type Architecture } from "./versions.ts";
 
 export interface GoToolchain {
   /** The go command. */
@@ -121,7 +121,13 @@ async function fetchToolchain(
       cwd: emptyModule,
       env: goEnvironment({ GOFLAGS: "" }),
     });
-    const { Dir: source } = JSON.parse(answer) as { Dir?: string };
+    const { Dir: source, Sum: sum } = JSON.parse(answer) as { Dir?: string; Sum?: string };
+    const expected = goSums[hostArchitecture()];
+    if (version === goVersion && sum !== expected) {
+      throw new NoToolchainError(
+        `Refused Go ${version}: the module ${module} has the checksum ${sum}, expected ${expected}`,
+      );
+    }
     if (!source)
       throw new NoToolchainError(
         `Cannot fetch Go ${version}: "${old.go} mod download ${module}" named no directory`,

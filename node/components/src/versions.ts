@@ -10,6 +10,11 @@ export const architectures: readonly Architecture[] = ["amd64", "arm64"];
 
 /** The Go toolchain that is fetched where the host has none that is new enough. */
 export const goVersion = "1.26.8";
+/** What Go's checksum of that module must be; computed from the bytes. */
+export const goSums: Readonly<Record<Architecture, string>> = {
+  amd64: "h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=",
+  arm64: "h1:sYL/O6MqS68ML0kjsQ36WoYIpJqkw60TxizWUYUKQMc=",
+};
 /** The oldest Go that builds every component: the highest `go` line of their go.mod files. */
 export const oldestGo = "1.26.6";
 

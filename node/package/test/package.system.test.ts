@@ -1,0 +1,167 @@
+/** The real package from the real cache, and its images and runtime on a real machine. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openMachines, type Machines } from "@cantrip/machines";
+import { buildPackage, packTar, verifyPackage, type AssembledPackage } from "../src/index.ts";
+
+const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
+let made: AssembledPackage;
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), "cantrip-package-system-"));
+  made = await buildPackage({ cacheDir });
+});
+afterAll(async () => await rm(scratch, { recursive: true, force: true }));
+
+describe("the package", () => {
+  test("is whole, and found again in less than three seconds", async () => {
+    expect(made.manifest.missing).toEqual([]);
+    const start = performance.now();
+    const again = await buildPackage({ cacheDir });
+    expect(again).toEqual({ ...made, cached: true });
+    expect(performance.now() - start).toBeLessThan(3_000);
+  });
+
+  const versions = (): [string, string[], string][] => {
+    const of = (name: string) => made.manifest.components[name]?.version ?? "unknown";
+    return [
+      ...["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"].map(
+        (name): [string, string[], string] => [
+          `bin/${name}`,
+          ["--version"],
+          `Kubernetes v${of("kubernetes")}`,
+        ],
+      ),
+      ["bin/kubectl", ["version", "--client"], `Client Version: v${of("kubernetes")}`],
+      ["bin/etcd", ["--version"], `etcd Version: ${of("etcd")}`],
+      ["bin/etcdctl", ["version"], `etcdctl version: ${of("etcd")}`],
+      ["bin/etcdutl", ["version"], `etcdutl version: ${of("etcd")}`],
+      ["bin/containerd", ["--version"], `v${of("containerd")}`],
+      ["bin/containerd-shim-runc-v2", ["-v"], `v${of("containerd")}`],
+      ["bin/ctr", ["--version"], `v${of("containerd")}`],
+      ["bin/runc", ["--version"], `runc version ${of("runc")}`],
+      ["bin/k8s-apiserver-proxy", ["--version"], made.version],
+      ["runtime/bin/node", ["--version"], `v${of("node")}`],
+      ...made.manifest.files
+        .filter((file) => file.path.startsWith("cni/"))
+        .map((file): [string, string[], string] => [file.path, ["--version"], `v${of("cni")}`]),
+    ];
+  };
+
+  test("holds programs of the pinned versions", async () => {
+    for (const [name, argv, expected] of versions()) {
+      const { all } = await execa(path.join(made.treeDir, name), argv, { all: true, reject: false });
+      expect(all, name).toContain(expected);
+    }
+  });
+
+  test("has a runc with seccomp, linked statically", async () => {
+    const runc = path.join(made.treeDir, "bin/runc");
+    expect((await execa(runc, ["--version"])).stdout).toMatch(/^libseccomp: \d/m);
+    expect(
+      (await execa("file", ["-L", runc], { reject: false })).stdout ||
+        (await execa("ldd", [runc], { reject: false, all: true })).all,
+    ).toMatch(/statically linked|not a dynamic executable/);
+  });
+
+  test("packs to a tar that unpacks to the same package", async () => {
+    const out = path.join(scratch, "node-package.tar");
+    await packTar(made.treeDir, out);
+    await execa("tar", ["-xpf", out, "-C", scratch]);
+    await rm(out);
+    expect((await verifyPackage(scratch, { expected: made.manifestDigest })).manifest.version).toBe(
+      made.version,
+    );
+  });
+});
+
+describe("on a machine", () => {
+  let machines: Machines;
+  const name = "ct-pkg-1";
+  const tree = (): string => `/opt/cantrip/packages/${made.manifestDigest}`;
+  const run = async (command: string): Promise<string> => {
+    const script = `export PATH=${tree()}/bin:$PATH; set -e; ${command}`;
+    const { exitCode, stdout, stderr } = await machines.exec(name, ["sh", "-c", script], {
+      timeoutMs: 120_000,
+    });
+    expect(exitCode, `${command}\n${stdout}\n${stderr}`).toBe(0);
+    return stdout;
+  };
+
+  beforeAll(async () => {
+    machines = openMachines({
+      id: "ct-pkg",
+      bridge: "ctpkg0",
+      subnet: "10.78.2.0/24",
+      stateDir: path.join(scratch, "machines"),
+      cacheDir,
+    });
+    await machines.prepare();
+    await machines.create({ name, binds: [{ source: made.treeDir, target: tree(), readOnly: true }] });
+    await machines.start(name);
+    await machines.waitBooted(name, { timeoutMs: 60_000 });
+  });
+  afterAll(async () => {
+    await machines?.cleanup();
+    await machines?.restore();
+  });
+
+  test("containerd takes the images and runs them", async () => {
+    await run(
+      `systemd-run --quiet --unit=ct-containerd -p Delegate=yes -p KillMode=process -E PATH=${tree()}/bin:/usr/sbin:/usr/bin:/sbin:/bin ${tree()}/bin/containerd`,
+    );
+    await run(
+      "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.1; done; journalctl -u ct-containerd | tail -20; exit 1",
+    );
+    for (const image of made.manifest.images) {
+      await run(
+        `ctr -n k8s.io images import --label io.cri-containerd.pinned=pinned ${tree()}/${image.file}`,
+      );
+      expect(await run("ctr -n k8s.io images list -q")).toContain(image.ref);
+    }
+    const pause = made.manifest.images.find(({ file }) => file === "images/pause.tar")?.ref;
+    await run(`ctr -n k8s.io run -d ${pause} pause-1`);
+    expect(await run("ctr -n k8s.io tasks list")).toMatch(/pause-1 +\d+ +RUNNING/);
+    await run("ctr -n k8s.io tasks kill -s SIGTERM pause-1");
+    await run(
+      "for i in $(seq 50); do ctr -n k8s.io tasks list | grep -q 'pause-1.*STOPPED' && break; sleep 0.1; done; ctr -n k8s.io tasks delete pause-1",
+    );
+    const coredns = made.manifest.images.find(({ file }) => file === "images/coredns.tar")?.ref;
+    expect(await run(`ctr -n k8s.io run --rm ${coredns} coredns-1 /coredns -version`)).toContain(
+      `CoreDNS-${made.manifest.components["coredns"]?.version}`,
+    );
+    expect(await run(`ctr -n k8s.io run --rm --seccomp ${coredns} coredns-2 /coredns -plugins`)).toMatch(
+      /dns\.kubernetes/,
+    );
+    await run("ctr -n k8s.io containers delete pause-1; systemctl stop ct-containerd");
+  });
+
+  test("install makes the node package current and starts k8sd; again, it changes nothing; remove leaves nothing", async () => {
+    await run(`${tree()}/install`);
+    expect(await run("readlink -f /opt/k8s/current")).toBe(tree());
+    expect(
+      await run("systemctl is-active snap.k8s.k8sd.service; systemctl is-enabled snap.k8s.k8sd.service"),
+    ).toBe("active\nenabled");
+    const started = await run("systemctl show -p ActiveEnterTimestampMonotonic snap.k8s.k8sd.service");
+    await run(`${tree()}/install`);
+    expect(await run("systemctl show -p ActiveEnterTimestampMonotonic snap.k8s.k8sd.service")).toBe(started);
+    await run("k8s version");
+    await run(`${tree()}/remove`);
+    await run(`${tree()}/remove`);
+    const left =
+      "ls -d /opt/k8s /usr/local/bin/k8s /var/snap/k8s /etc/kubernetes /etc/systemd/system/snap.k8s.* 2>/dev/null; pgrep -a 'k8sd|kubelet|containerd' || true";
+    expect(await run(left)).toBe("");
+  });
+
+  test("install refuses where the snap is installed, and changes nothing", async () => {
+    await run("mkdir -p /snap/k8s");
+    const { exitCode, stderr } = await machines.exec(name, [`${tree()}/install`], { timeoutMs: 30_000 });
+    await run("rmdir /snap/k8s");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("snap remove --purge k8s");
+    expect(await run("ls -d /opt/k8s 2>/dev/null || true")).toBe("");
+  });
+});
