@@ -4,6 +4,7 @@
  */
 import {
   CORE_SCHEMA,
+  DUMP_SCHEMA,
   NOT_RESOLVED,
   YAMLException,
   defineScalarTag,
@@ -25,8 +26,9 @@ export class YamlFloat {
     this.value = value;
   }
 
+  /** As YAML tells it from a whole number. */
   toString(): string {
-    return String(this.value);
+    return floatCoreTag.represent(this.value).replace(/^-?\d+$/, "$&.0");
   }
 }
 
@@ -57,8 +59,8 @@ const markedFloat = defineScalarTag<YamlFloat>("tag:yaml.org,2002:float", {
     const value = floatCoreTag.resolve(source, isExplicit, tagName);
     return typeof value === "number" ? new YamlFloat(value) : NOT_RESOLVED;
   },
-  identify: (value) => value instanceof YamlFloat,
-  represent: String,
+  identify: (value) => value instanceof YamlFloat || floatCoreTag.identify(value),
+  represent: (value) => (value instanceof YamlFloat ? value.toString() : floatCoreTag.represent(value)),
 });
 
 const jujuSchema = CORE_SCHEMA.withTags(booleanWords, mergeTag);
@@ -93,5 +95,5 @@ function whereAndWhy(error: YAMLException): string {
 
 /** YAML text of a plain value, keys in their given order. */
 export function writeYaml(value: unknown): string {
-  return dump(value, { lineWidth: -1, noRefs: true });
+  return dump(value, { lineWidth: -1, noRefs: true, schema: DUMP_SCHEMA.withTags(markedFloat) });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   NameError,
   applicationOf,
@@ -68,7 +68,7 @@ test("the error quotes the name and says what is expected, and stays short", () 
       return thrown as NameError;
     }
   })();
-  expect(String((error as NameError).message).length).toBeLessThan(200);
+  expect((error as NameError).message.length).toBeLessThan(200);
 });
 
 test("units have an application, a number, a tag and an order", () => {
