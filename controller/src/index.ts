@@ -6,3 +6,7 @@
 export type * from "./models.ts";
 export { ApiError, defineFacade, lenient, lenientList } from "./facade.ts";
 export type { Connection, ConnectionResource, FacadeDefinition, FacadeMethod, Params } from "./facade.ts";
+export { openController, type ControllerOptions, type OpenController } from "./controller.ts";
+export { buildAgentDirectory, type AgentDirectoryOptions } from "./agent-bundle.ts";
+export type { MachinesConfig } from "./provision/config.ts";
+export { identityPath, type Identity } from "./identity.ts";

@@ -162,6 +162,12 @@ export interface Controller {
       archivePath: string,
       options?: { name?: string; minRevision?: number },
     ): Promise<Charm>;
+    /** The same for an archive that is a blob already. */
+    addBlob(
+      model: LiveModel,
+      blob: BlobInfo,
+      options?: { name?: string; minRevision?: number },
+    ): Promise<Charm>;
   };
   readonly presence: {
     /** tag: `machine-0` or `unit-k8s-0`. Losses are events too: machine agent `down`, unit agent `lost`. */

@@ -1,0 +1,3 @@
+module cantrip/hooktool
+
+go 1.19

@@ -1,0 +1,3 @@
+export function machineTag(machine: string): string {
+  return `machine-${machine.replaceAll("/", "-")}`;
+}
