@@ -3,7 +3,17 @@
  * ModelError; it changes nothing. Every command carries the time at which it is issued.
  */
 import type { ActionResult, HookChanges } from "./hook-changes.ts";
-import type { AgentStatus, Base, Charm, ConfigValue, InstanceStatus, Machine, MachineAgentStatus, Resource, WorkloadStatus } from "./state.ts";
+import type {
+  AgentStatus,
+  Base,
+  Charm,
+  ConfigValue,
+  InstanceStatus,
+  Machine,
+  MachineAgentStatus,
+  Resource,
+  WorkloadStatus,
+} from "./state.ts";
 
 export type Command = { readonly now: number } & (
   | { type: "add-charm"; charm: Charm }
@@ -25,28 +35,61 @@ export type Command = { readonly now: number } & (
   | { type: "remove-application"; application: string; force?: boolean }
   | { type: "integrate"; endpoints: readonly [string, string] }
   | { type: "remove-relation"; endpoints?: readonly [string, string]; id?: number; force?: boolean }
-  | { type: "set-config"; application: string; settings: Record<string, ConfigValue | string>; reset: readonly string[] }
+  | {
+      type: "set-config";
+      application: string;
+      settings: Record<string, ConfigValue | string>;
+      reset: readonly string[];
+    }
   | { type: "set-trust"; application: string; trust: boolean }
   | { type: "expose"; application: string; exposed: boolean }
   | { type: "set-model-config"; values: Record<string, ConfigValue>; reset: readonly string[] }
   | { type: "set-constraints"; application?: string; constraints: Record<string, unknown> }
-  | { type: "set-charm"; application: string; charmUrl: string; forceUnits?: boolean; settings?: Record<string, ConfigValue | string>; resources?: Record<string, Resource> }
+  | {
+      type: "set-charm";
+      application: string;
+      charmUrl: string;
+      forceUnits?: boolean;
+      settings?: Record<string, ConfigValue | string>;
+      resources?: Record<string, Resource>;
+    }
   | { type: "set-resource"; application: string; resource: Resource }
   | { type: "resolve"; unit: string; retry: boolean }
   | {
       type: "enqueue-action";
       /** one per receiver; a bad one becomes a failure of the operation, not an error of the command */
-      requests: readonly { receiver: string; action: string; parameters: Record<string, unknown>; parallel?: boolean; executionGroup?: string }[];
+      requests: readonly {
+        receiver: string;
+        action: string;
+        parameters: Record<string, unknown>;
+        parallel?: boolean;
+        executionGroup?: string;
+      }[];
     }
   | { type: "cancel-task"; task: string }
   | { type: "add-machine"; base: Base; constraints?: Record<string, unknown> }
   | { type: "remove-machine"; machine: string; force?: boolean }
   | { type: "destroy-model"; force?: boolean }
   // the provisioner
-  | { type: "machine-instance"; machine: string; status: InstanceStatus; message: string; instanceId?: string; addresses?: readonly string[]; hardware?: NonNullable<Machine["hardware"]> }
+  | {
+      type: "machine-instance";
+      machine: string;
+      status: InstanceStatus;
+      message: string;
+      instanceId?: string;
+      addresses?: readonly string[];
+      hardware?: NonNullable<Machine["hardware"]>;
+    }
   | { type: "machine-removed"; machine: string }
   // agents
-  | { type: "machine-agent"; machine: string; status: MachineAgentStatus; message: string; bootId?: string; addresses?: readonly string[] }
+  | {
+      type: "machine-agent";
+      machine: string;
+      status: MachineAgentStatus;
+      message: string;
+      bootId?: string;
+      addresses?: readonly string[];
+    }
   | { type: "unit-agent"; unit: string; status: AgentStatus; message: string }
   | { type: "start-operation"; unit: string; operationId: string }
   | { type: "finish-operation"; unit: string; operationId: string; outcome: OperationOutcome }
@@ -54,11 +97,24 @@ export type Command = { readonly now: number } & (
   | { type: "finish-task"; task: string; result: ActionResult; changes?: HookChanges; unit?: string }
   | { type: "task-log"; task: string; message: string }
   // immediate effects of a hook: they survive its failure
-  | { type: "set-status"; unit: string; status: WorkloadStatus; message: string; data?: Record<string, unknown> }
-  | { type: "set-application-status"; unit: string; status: WorkloadStatus; message: string; data?: Record<string, unknown> }
+  | {
+      type: "set-status";
+      unit: string;
+      status: WorkloadStatus;
+      message: string;
+      data?: Record<string, unknown>;
+    }
+  | {
+      type: "set-application-status";
+      unit: string;
+      status: WorkloadStatus;
+      message: string;
+      data?: Record<string, unknown>;
+    }
   | { type: "set-workload-version"; unit: string; version: string }
   | { type: "track-secret"; unit: string; secretId: string; revision: number; label?: string }
   | { type: "wake-unit"; unit: string; hook: "update-status" }
+  | { type: "set-leader-settings"; unit: string; settings: Record<string, string> }
   // leases: who leads changes by these; renewals stay in the controller's memory
   | { type: "elect-leader"; application: string; unit: string }
   | { type: "depose-leader"; application: string; unit: string }

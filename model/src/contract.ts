@@ -1,12 +1,6 @@
 /** What callers of the model provide and get, beside commands and state. */
 import type { HookChanges } from "./hook-changes.ts";
 
-/** A small JSON fact. `type` names it; the other fields are read by `apply` alone. */
-export interface ModelEvent {
-  readonly type: string;
-  readonly [field: string]: unknown;
-}
-
 /** Where a hook finds its things on its machine, for `hookEnvironment`. */
 export interface HookPaths {
   readonly charmDir: string;
@@ -37,6 +31,8 @@ export interface HookEffects {
   actionLog(message: string): Promise<void>;
   /** 20 characters, never used before */
   newSecretId(): string;
+  /** legacy `leader-set`; without it the tool is refused */
+  setLeaderSettings?(settings: Record<string, string>): Promise<void>;
   readFile(path: string): Promise<string>;
   now(): number;
 }

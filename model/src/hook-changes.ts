@@ -17,8 +17,29 @@ export interface PortRange {
 
 /** Contents travel beside the events, never in them: the controller encrypts `content` and keeps `contentId` and `checksum`. */
 export type SecretChange =
-  | { kind: "add"; id: string; owner: "application" | "unit"; label?: string; description?: string; rotate?: string; expiresAt?: number; content?: Record<string, string>; contentId?: string; checksum?: string }
-  | { kind: "set"; id: string; label?: string; description?: string; rotate?: string; expiresAt?: number; content?: Record<string, string>; contentId?: string; checksum?: string }
+  | {
+      kind: "add";
+      id: string;
+      owner: "application" | "unit";
+      label?: string;
+      description?: string;
+      rotate?: string;
+      expiresAt?: number;
+      content?: Record<string, string>;
+      contentId?: string;
+      checksum?: string;
+    }
+  | {
+      kind: "set";
+      id: string;
+      label?: string;
+      description?: string;
+      rotate?: string;
+      expiresAt?: number;
+      content?: Record<string, string>;
+      contentId?: string;
+      checksum?: string;
+    }
   | { kind: "remove"; id: string; revision?: number }
   | { kind: "grant"; id: string; relation: number; unit?: string }
   | { kind: "revoke"; id: string; relation?: number; application?: string; unit?: string }

@@ -34,8 +34,20 @@ export interface HookView {
   readonly ownSecrets: Record<string, SecretView>;
   readonly consumedSecrets: Record<string, { label?: string; tracked: number; latest: number }>;
   readonly resources: readonly string[];
-  readonly goalState: { units: Record<string, { status: string; since: number }>; relations: Record<string, Record<string, { status: string; since: number }>> };
+  readonly goalState: GoalState;
+  /** model configuration that hooks see: proxies and the like */
   readonly settings: Record<string, string>;
+  readonly leaderSettings: Record<string, string>;
+  readonly trust: boolean;
+}
+
+export interface GoalState {
+  readonly units: Record<string, GoalStatus>;
+  readonly relations: Record<string, Record<string, GoalStatus>>;
+}
+export interface GoalStatus {
+  readonly status: string;
+  readonly since: number;
 }
 
 export interface RelationView {
@@ -44,7 +56,7 @@ export interface RelationView {
   readonly peer: boolean;
   readonly dying: boolean;
   readonly remoteApplication: string;
-  /** in scope, without the own unit and without those whose departure was delivered */
+  /** whose `joined` was delivered (or is being delivered now) and whose `departed` was not: what Juju's relation-list shows */
   readonly members: readonly string[];
   /** bags readable by this unit, by entity name; also that of the departing unit */
   readonly bags: Record<string, Record<string, string>>;

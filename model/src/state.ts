@@ -1,5 +1,5 @@
 /**
- * What a model holds: plain JSON data, changed only by `apply` (see machine.ts). Times are milliseconds since the epoch,
+ * What a model holds: plain JSON data, changed only by `apply` (see apply.ts). Times are milliseconds since the epoch,
  * given by whoever issues a command; ids are given too, or counted in `counters`. Nothing here reads a clock.
  */
 import type { CharmActions, CharmConfig, CharmManifest, CharmMetadata } from "@cantrip/metadata";
@@ -13,7 +13,8 @@ export interface Status<Kind extends string = string> {
   readonly data?: Readonly<Record<string, unknown>>;
   readonly since: number;
 }
-export type WorkloadStatus = "unknown" | "maintenance" | "blocked" | "waiting" | "active" | "error" | "terminated" | "unset";
+export type WorkloadStatus =
+  "unknown" | "maintenance" | "blocked" | "waiting" | "active" | "error" | "terminated" | "unset";
 export type AgentStatus = "allocating" | "executing" | "idle" | "error" | "failed" | "lost" | "rebooting";
 export type MachineAgentStatus = "pending" | "started" | "stopped" | "down" | "error";
 export type InstanceStatus = "pending" | "allocating" | "running" | "provisioning error" | "stopped";
@@ -67,6 +68,10 @@ export interface Application {
   nextUnit: number;
   /** the lease, as far as it is an event: who leads. Renewals are not events and live in the controller's memory. */
   leader?: string;
+  /** of `leader-set`, gone in Juju 4 */
+  leaderSettings: Databag;
+  /** the present charm was set with --force-units: units in error take it too */
+  charmForced?: boolean;
   createdAt: number;
 }
 
@@ -103,6 +108,17 @@ export interface Uniter {
   trust?: boolean;
   bootId?: string;
   rebooted: boolean;
+  /** operations started so far: the next one's id begins with this plus one */
+  operations: number;
+  /** what the running hook was shown, for the comparison after it */
+  seen?: Seen;
+  /** a relation hook that was interrupted: run again, whatever has changed since */
+  requeued?: HookInfo;
+  /** asked for by `wake-unit`: no other hook takes its place */
+  woken: boolean;
+  /** the update-status timer has fired: any other hook takes its place */
+  updateStatusDue: boolean;
+  leaderSettingsVersion: number;
   /** hooks owed in order, for example config-changed after upgrade-charm, start after the first config-changed */
   queued: string[];
   relations: Record<number, UniterRelation>;
@@ -110,8 +126,23 @@ export interface Uniter {
   /** the operation that was handed to the agent and not finished */
   current?: Operation;
   /** the hook that failed, when it is retried, and how often it was */
-  failed?: { operation: Operation; attempts: number; retryAt: number | null };
+  failed?: {
+    operation: Operation;
+    attempts: number;
+    retryAt: number | null;
+    due?: boolean;
+    message: string;
+    upgradeFailed?: boolean;
+  };
   nextUpdateStatus?: number;
+}
+
+export interface Seen {
+  readonly configHash: string;
+  readonly addressesHash: string;
+  readonly trust: boolean;
+  /** how many revisions each secret had had */
+  readonly revisions: Readonly<Record<string, number>>;
 }
 
 export interface UniterRelation {
@@ -134,6 +165,8 @@ export interface Machine {
   agentStatus: Status<MachineAgentStatus>;
   instanceStatus: Status<InstanceStatus>;
   bootId?: string;
+  /** made for a unit by deploy or add-unit, so it goes with its last unit */
+  readonly madeForUnit: boolean;
   createdAt: number;
 }
 
@@ -150,14 +183,23 @@ export interface Databag {
   version: number;
 }
 
+export interface UnitBag extends Databag {
+  /** seen by the other side; false from the moment the unit is dying */
+  inScope: boolean;
+  /** its own teardown is done too */
+  left: boolean;
+  /** the address that seeded ingress-address and its like */
+  address: string;
+}
+
 export interface Relation {
   readonly id: number;
   /** requirer first, then provider; one for a peer relation. `endpoints.map(e => app:name).join(" ")` is Juju's key */
   readonly endpoints: readonly RelationEndpoint[];
   life: Life;
   suspended: boolean;
-  /** units in scope, with the version of their bag */
-  unitBags: Record<string, Databag & { inScope: boolean }>;
+  /** units that entered, with the version of their bag; one that left stays until nobody has to depart it any more */
+  unitBags: Record<string, UnitBag>;
   applicationBags: Record<string, Databag>;
   createdAt: number;
 }
@@ -166,6 +208,7 @@ export interface SecretRevision {
   readonly revision: number;
   readonly createdAt: number;
   expiresAt?: number;
+  expiryDue?: boolean;
   /** names the ciphertext in the controller's store; the content itself is never in the state or the log */
   readonly contentId: string;
   readonly checksum: string;
@@ -179,6 +222,7 @@ export interface Secret {
   description?: string;
   rotate?: string;
   nextRotation?: number;
+  rotationDue?: boolean;
   revisions: SecretRevision[];
   latest: number;
   grants: { subject: string; relation?: number }[];
@@ -187,7 +231,8 @@ export interface Secret {
   updatedAt: number;
 }
 
-export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled" | "aborting" | "aborted" | "error";
+export type TaskStatus =
+  "pending" | "running" | "completed" | "failed" | "cancelled" | "aborting" | "aborted" | "error";
 
 export interface Task {
   readonly id: string;
@@ -231,7 +276,13 @@ export interface ModelState {
   tasks: Record<string, Task>;
   operations: Record<string, ActionOperation>;
   /** next free numbers: relation, machine, operation/task ids, local charm revision per name */
-  counters: { relation: number; machine: number; task: number; hook: number; charmRevision: Record<string, number> };
+  counters: {
+    relation: number;
+    machine: number;
+    task: number;
+    hook: number;
+    charmRevision: Record<string, number>;
+  };
   createdAt: number;
 }
 
@@ -243,6 +294,7 @@ export interface Operation {
   readonly taskId?: string;
   /** for install-charm and upgrade-charm-files */
   readonly charmUrl?: string;
+  readonly charmModifiedVersion?: number;
   readonly startedAt?: number;
 }
 

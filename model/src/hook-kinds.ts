@@ -1,0 +1,17 @@
+import type { HookInfo } from "./state.ts";
+
+const relationKinds = ["created", "joined", "changed", "departed", "broken"] as const;
+export type RelationHookKind = (typeof relationKinds)[number];
+
+/** Which of the five hooks of a relation this is; undefined for all other hooks. */
+export function relationKind(hook: HookInfo): RelationHookKind | undefined {
+  if (hook.relationId === undefined) return undefined;
+  return relationKinds.find((kind) => hook.name.endsWith(`-relation-${kind}`));
+}
+
+/** `db-relation-changed` → `db` */
+export const endpointOf = (hook: HookInfo): string => hook.name.replace(/-relation-[a-z]+$/, "");
+
+/** Hooks of a secret's owner: for an application's secret only its leader runs them. */
+export const isOwnerSecretHook = ({ name }: HookInfo): boolean =>
+  name === "secret-rotate" || name === "secret-expired" || name === "secret-remove";
