@@ -13,6 +13,7 @@ export const imagePackages = [
   "ca-certificates",
   "runc",
   "procps",
+  "libatomic1", // Node, the runtime of daemons and charms, is linked against it
   "socat",
   "mount",
   "ethtool",
