@@ -86,7 +86,9 @@ export async function applyLimits(
   name: string,
   limits: MachineLimits,
 ): Promise<void> {
-  for (const mount of mounts) {
+  // Beside controllers of version 1, the tree of version 2 has none.
+  const withControllers = isUnified(mounts) ? mounts : mounts.filter(({ version }) => version === 1);
+  for (const mount of withControllers) {
     const group = join(mount.path, `cantrip-${id}`, name);
     for (const [file, value] of limitFiles(mount, limits)) await writeFile(join(group, file), value);
   }

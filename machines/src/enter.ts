@@ -43,6 +43,11 @@ export async function enter(
 ): Promise<Entry> {
   if (argv.length === 0 || argv[0] === "")
     throw new MachineInvalid("Cannot run an empty command in a machine");
+  const odd = Object.keys(env ?? {}).find((key) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(key));
+  if (odd !== undefined)
+    throw new MachineInvalid(
+      `Cannot set ${JSON.stringify(odd)} in a machine's environment: expected letters, digits and _`,
+    );
   const files = joinFiles(await cgroupMounts(), await readFile(`/proc/${leader}/cgroup`, "utf8"));
   return {
     argv: [

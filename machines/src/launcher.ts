@@ -112,6 +112,9 @@ export function systemdRunArgv(
     "NotifyAccess=all",
     "Delegate=yes",
     "KillMode=mixed",
+    "TimeoutStartSec=infinity",
+    // A machine may reboot as often as it likes.
+    "StartLimitIntervalSec=0",
     "TasksMax=infinity",
     "LimitNOFILE=1048576",
     `RestartForceExitStatus=${rebootExitCode}`,

@@ -1,0 +1,316 @@
+/** The nspawn provider: the contract, and what is its own: what it leaves on the host, and what it survives. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openMachines, type MachinesOptions, type NspawnMachines } from "../src/index.ts";
+import { nspawnsBelow } from "../src/proc.ts";
+import { must, run } from "../src/run.ts";
+import { machinesContract } from "./contract.ts";
+
+const stateDir = await mkdtemp(join(tmpdir(), "ct-mach-"));
+const options: MachinesOptions = {
+  id: "ct-mach",
+  bridge: "ctmach0",
+  subnet: "10.78.1.0/24",
+  stateDir,
+  cacheDir: process.env.CANTRIP_CACHE ?? "/var/cache/cantrip",
+};
+const open = (): NspawnMachines => openMachines(options);
+
+/** What the host would show of us. */
+function traces(): string[] {
+  const groups = readdirSync("/sys/fs/cgroup", { withFileTypes: true }).flatMap((tree) => {
+    const group = join("/sys/fs/cgroup", tree.name, "cantrip-ct-mach");
+    return existsSync(group) ? [group] : [];
+  });
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(stateDir));
+  const folders = existsSync(join(stateDir, "by-name")) ? readdirSync(join(stateDir, "by-name")) : [];
+  const processes = readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .map((pid) =>
+      existsSync(`/proc/${pid}/cmdline`)
+        ? readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+        : "",
+    )
+    .filter((command) => command.includes(`${stateDir}/by-name`) && !command.includes("vitest"));
+  const devices = existsSync("/sys/class/net/ctmach0") ? readdirSync("/sys/class/net/ctmach0/brif") : [];
+  return [...groups, ...mounts, ...folders, ...processes, ...devices];
+}
+
+afterAll(() => rm(stateDir, { recursive: true, force: true }));
+
+machinesContract("nspawn", open);
+
+describe("the host", () => {
+  const machines = open();
+  const sysctls = [
+    "net/ipv4/ip_forward",
+    "fs/inotify/max_user_instances",
+    "vm/overcommit_memory",
+    "kernel/panic",
+  ];
+  const values = () => sysctls.map((path) => readFileSync(join("/proc/sys", path), "utf8").trim());
+  const before = values();
+
+  beforeAll(() => machines.prepare());
+  afterAll(async () => {
+    await machines.cleanup();
+    await machines.restore();
+  });
+
+  test("has nothing of a destroyed machine", async () => {
+    await machines.create({ name: "gone" });
+    await machines.start("gone");
+    await machines.waitBooted("gone");
+    // Something that a plain kill of PID 1's children would miss: a pod-like group and a mount.
+    await machines.exec("gone", [
+      "sh",
+      "-c",
+      "mkdir -p /sys/fs/cgroup/memory/kubepods/x /mnt/t && mount -t tmpfs t /mnt/t && setsid sleep 900 &",
+    ]);
+    expect(traces()).not.toEqual([]);
+    await machines.destroy("gone");
+    expect(traces().filter((trace) => !trace.endsWith("/cantrip-ct-mach"))).toEqual([]);
+  });
+
+  test("has no mount of a running machine either", async () => {
+    await machines.create({ name: "mounts" });
+    await machines.start("mounts");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(stateDir);
+    await machines.destroy("mounts");
+  });
+
+  test("boots a machine in under 2.5 s, address included", async () => {
+    await machines.create({ name: "quick" });
+    const started = performance.now();
+    await machines.start("quick");
+    await machines.waitBooted("quick");
+    const tookMs = Math.round(performance.now() - started);
+    const { stdout } = await machines.exec("quick", [
+      "sh",
+      "-c",
+      "systemd-analyze time | head -1; ip -4 -brief address show host0",
+    ]);
+    console.log(
+      `from image to booted with an address: ${tookMs} ms (${stdout.trim().replaceAll("\n", "; ")})`,
+    );
+    expect(stdout).toContain("10.78.1.");
+    expect(tookMs).toBeLessThan(2_500);
+    await machines.destroy("quick");
+  });
+
+  test("bounds a machine's memory, processors and tasks", async () => {
+    await machines.create({ name: "bound", limits: { memoryBytes: 256 * 2 ** 20, cpus: 0.5, tasks: 300 } });
+    await machines.start("bound");
+    await machines.waitBooted("bound");
+    const hog = await machines.exec("bound", ["python3", "-c", "x = bytearray(400 * 2**20)"], {
+      timeoutMs: 30_000,
+    });
+    expect(hog.exitCode).toBe(137);
+    await machines.destroy("bound");
+  });
+
+  test("gets back what prepare and machines changed", async () => {
+    await machines.create({ name: "kubelet" });
+    await machines.start("kubelet");
+    await machines.waitBooted("kubelet");
+    const flipped = before[2] === "1" ? "0" : "1";
+    const { exitCode } = await machines.exec("kubelet", [
+      "sysctl",
+      "-qw",
+      `vm.overcommit_memory=${flipped}`,
+      "kernel.panic=10",
+    ]);
+    expect({ exitCode, now: values().slice(2) }).toEqual({ exitCode: 0, now: [flipped, "10"] });
+    await machines.cleanup();
+    await machines.restore();
+    expect(traces()).toEqual([]);
+    expect(existsSync("/sys/class/net/ctmach0")).toBe(false);
+    expect((await run(["nft", "list", "tables"])).stdout).not.toContain("cantrip-ct-mach\n");
+    expect(existsSync(join(stateDir, "host-changes.json"))).toBe(false);
+    const others = existsSync("/run/cantrip/host/changes.json");
+    // With another instance on the host, what both need stays until the last one leaves.
+    if (!others) expect(values()).toEqual(before);
+    await machines.prepare();
+  });
+});
+
+describe("the way out", () => {
+  const netns = "ctmach-out";
+  const machines = open();
+  beforeAll(async () => {
+    await must(["ip", "netns", "add", netns]);
+    await must(["ip", "link", "add", "ctmach-h", "type", "veth", "peer", "name", "ctmach-o", "netns", netns]);
+    await must(["ip", "address", "add", "10.78.201.1/30", "dev", "ctmach-h"]);
+    await must(["ip", "link", "set", "ctmach-h", "up"]);
+    await must(["ip", "-n", netns, "address", "add", "10.78.201.2/30", "dev", "ctmach-o"]);
+    await must(["ip", "-n", netns, "link", "set", "ctmach-o", "up"]);
+  });
+  afterAll(async () => {
+    await machines.cleanup();
+    await machines.restore();
+    await run(["ip", "netns", "delete", netns]);
+    await run(["ip", "link", "delete", "ctmach-h"]);
+  });
+  afterEach(() => run(["nft", "delete", "table", "inet", "ctmach-fw"]));
+
+  /** A server in the other network namespace that answers with the address it sees. It has no route back to machines. */
+  async function withServer(action: () => Promise<void>): Promise<void> {
+    const script =
+      "require('net').createServer((c) => { c.on('error', () => 0); c.end(c.remoteAddress + '\\n'); }).listen(8000, '10.78.201.2', () => console.log('up'))";
+    const server = spawn("ip", ["netns", "exec", netns, process.execPath, "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      await once(server.stdout, "data");
+      await action();
+    } finally {
+      server.kill("SIGKILL");
+    }
+  }
+  const ask =
+    "import socket; s = socket.create_connection(('10.78.201.2', 8000), 3); print(s.recv(99).decode().strip())";
+  const reach = () => machines.exec("out", ["python3", "-c", ask], { timeoutMs: 20_000 });
+
+  async function freshMachine(on: NspawnMachines): Promise<void> {
+    await on.prepare();
+    await on.destroy("out");
+    await on.create({ name: "out" });
+    await on.start("out");
+    await on.waitBooted("out");
+  }
+
+  test("reaches a host outside the machines' network under the host's address", async () => {
+    await freshMachine(machines);
+    await withServer(async () => {
+      expect(await reach()).toEqual({ exitCode: 0, stdout: "10.78.201.1\n", stderr: "" });
+    });
+  });
+
+  test("opens a firewall that drops what is forwarded, and closes it again", async () => {
+    // Only our bridge meets the drop: other instances on this host go on.
+    const chain = (hook: string, others: string) =>
+      `chain ${hook} {\n type filter hook ${hook} priority 1; policy drop;\n ${others} accept\n}\n`;
+    const forward = chain("forward", 'iifname != "ctmach0" oifname != "ctmach0"');
+    const table = `table inet ctmach-fw {\n${forward}${chain("input", 'iifname != "ctmach0"')}}\n`;
+    await must(["nft", "--file", "-"], { stdin: table });
+    await withServer(async () => {
+      expect((await reach()).exitCode).not.toBe(0);
+      await machines.prepare();
+      await machines.prepare();
+      expect((await reach()).stdout).toBe("10.78.201.1\n");
+    });
+    const ours = async () =>
+      (await must(["nft", "list", "table", "inet", "ctmach-fw"])).match(/cantrip-ct-mach/g)?.length ?? 0;
+    expect(await ours()).toBe(3);
+    await machines.kill("out");
+    await machines.restore();
+    expect(await ours()).toBe(0);
+  });
+
+  test("is cut where machines are offline, and no name server is named", async () => {
+    const offline = openMachines({ ...options, nat: false });
+    await freshMachine(offline);
+    await withServer(async () => {
+      expect((await reach()).exitCode).not.toBe(0);
+    });
+    expect((await offline.exec("out", ["cat", "/etc/resolv.conf"])).stdout).not.toMatch(/^nameserver/m);
+    expect((await offline.exec("out", ["ping", "-c1", "-W2", "10.78.1.1"])).exitCode).toBe(0);
+  });
+});
+
+describe("a killed process of ours", () => {
+  const machines = open();
+  const child = (code: string) => {
+    const source = `import { openMachines } from ${JSON.stringify(join(import.meta.dirname, "../src/index.ts"))};
+const machines = openMachines(${JSON.stringify(options)});
+${code}`;
+    return spawn(process.execPath, ["--input-type=module", "-e", source], {
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+  };
+  const killGroup = async (process_: ReturnType<typeof child>) => {
+    process.kill(-(process_.pid ?? 0), "SIGKILL");
+    if (process_.exitCode === null && process_.signalCode === null) await once(process_, "exit");
+  };
+
+  beforeAll(() => machines.prepare());
+  afterAll(async () => {
+    await machines.cleanup();
+    await machines.restore();
+  });
+
+  test("leaves its machine running, and the next one finds it", async () => {
+    const other = child(
+      `await machines.create({ name: "stays" }); const m = await machines.start("stays"); await machines.waitBooted("stays"); console.log(m.leaderPid); setInterval(() => 0, 1000);`,
+    );
+    const leaderPid = Number(String((await once(other.stdout, "data"))[0]));
+    await killGroup(other);
+    expect(await open().get("stays")).toMatchObject({ state: "running", leaderPid });
+    expect((await machines.exec("stays", ["hostname"])).stdout).toBe("stays\n");
+    await machines.exec("stays", ["systemctl", "reboot"]);
+    await expect
+      .poll(async () => (await machines.get("stays"))?.leaderPid ?? leaderPid, { timeout: 20_000 })
+      .not.toBe(leaderPid);
+    await machines.waitBooted("stays");
+    await machines.stop("stays");
+    expect(await machines.get("stays")).toMatchObject({ state: "stopped" });
+  });
+
+  test.each([5, 15, 25, 40, 60, 90])(
+    "%i ms into a create leaves a whole machine or none",
+    async (delayMs) => {
+      const other = child(
+        `console.log("go"); await machines.create({ name: "half", files: Array.from({ length: 40 }, (_, i) => ({ path: "/srv/f" + i, content: "x".repeat(1e5) })) }); await machines.start("half"); setInterval(() => 0, 1000);`,
+      );
+      await once(other.stdout, "data");
+      await sleep(delayMs);
+      await killGroup(other);
+      await machines.prepare();
+      const half = await machines.get("half");
+      if (half) {
+        await machines.start("half");
+        await machines.waitBooted("half");
+        expect((await machines.exec("half", ["sh", "-c", "cat /srv/f* | wc -c"])).stdout.trim()).toBe(
+          "4000000",
+        );
+      }
+      await machines.destroy("half");
+      expect(traces().filter((trace) => trace.includes("half") || trace.includes(".new-"))).toEqual([]);
+    },
+  );
+
+  test("and of nspawn's launcher: the machine is found and ended all the same", async () => {
+    await machines.create({ name: "orphan" });
+    await machines.start("orphan");
+    const launcher = JSON.parse(readFileSync(join(stateDir, "by-name/orphan/run"), "utf8")) as {
+      pid: number;
+    };
+    process.kill(launcher.pid, "SIGKILL");
+    expect(await machines.get("orphan")).toMatchObject({ state: "running" });
+    await machines.waitBooted("orphan");
+    await machines.stop("orphan");
+    expect(await nspawnsBelow(join(stateDir, "by-name"))).toEqual([]);
+    await machines.destroy("orphan");
+  });
+
+  test("cleanup ends what runs and removes every trace", async () => {
+    const other = child(
+      `await machines.create({ name: "left" }); await machines.start("left"); console.log("up"); setInterval(() => 0, 1000);`,
+    );
+    await once(other.stdout, "data");
+    await killGroup(other);
+    expect(traces().length).toBeGreaterThan(5);
+    await machines.cleanup();
+    expect(traces()).toEqual([]);
+    expect(existsSync("/sys/class/net/ctmach0")).toBe(false);
+  });
+});
