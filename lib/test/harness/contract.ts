@@ -16,7 +16,7 @@ import { type FarSide, definitionOfCharm, farSide } from "./world.ts";
 
 export interface Connection {
   readonly runner: ToolRunner;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 const remoteSecret = "remotesecret00000000";

@@ -10,7 +10,7 @@ import type { FarSide } from "./world.ts";
 export interface ToolProcesses {
   readonly dir: string;
   readonly calls: readonly (readonly string[])[];
-  stop(): void;
+  readonly stop: () => void;
 }
 
 const client = (socket: string): string => `#!${process.execPath}
@@ -37,10 +37,12 @@ export async function startTools({ view, buffer, effects }: FarSide): Promise<To
   const dir = join(folder, "bin");
   const socket = join(folder, "agent.socket");
   const calls: string[][] = [];
-  const server = createServer(async (request, response) => {
-    const { argv, stdin } = JSON.parse(await text(request)) as { argv: string[]; stdin?: string };
-    calls.push(argv);
-    response.end(JSON.stringify(await runHookTool(view, buffer, argv, stdin, effects)));
+  const server = createServer((request, response) => {
+    void text(request).then(async (body) => {
+      const { argv, stdin } = JSON.parse(body) as { argv: string[]; stdin?: string };
+      calls.push(argv);
+      response.end(JSON.stringify(await runHookTool(view, buffer, argv, stdin, effects)));
+    });
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   mkdirSync(dir);

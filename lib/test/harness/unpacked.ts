@@ -49,7 +49,7 @@ export class UnpackedCharm {
     symlinkSync(process.execPath, join(this.dir, "runtime", "node"));
   }
 
-  async dispatch(event: EventGiven, given: State = {}): Promise<Ended> {
+  async dispatch(event: EventGiven, given: State = {}, changes: Record<string, string> = {}): Promise<Ended> {
     const far = farSide(await definitionOfCharm(this.name), event, given);
     const tools = await startTools(far);
     try {
@@ -64,7 +64,7 @@ export class UnpackedCharm {
       });
       const child = spawn(join(this.dir, "dispatch"), [], {
         cwd: this.dir,
-        env,
+        env: { ...env, ...changes },
         stdio: ["ignore", "pipe", "pipe"],
       });
       const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
