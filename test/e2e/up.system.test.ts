@@ -27,7 +27,7 @@ let image: string;
 let outside: OutsideHost | undefined;
 
 beforeAll(async () => {
-  await cantrip(["down", "--purge-state"], { timeoutMs: 120_000 });
+  await cantrip(["down"], { timeoutMs: 120_000 });
   before = await traces();
   scratch = mkdtempSync(join(tmpdir(), "cantrip-e2e-"));
   image = await buildProbeImage(scratch);
@@ -259,9 +259,17 @@ describe("units come and go", () => {
   });
 
   test("a worker application under another name joins and leaves the same way", async () => {
-    const charm = (await succeed(["up", "--print-charm", "k8s-worker"])).stdout.trim();
-    const resource = (await succeed(["up", "--print-resource", "node-package"])).stdout.trim();
-    await succeed(["deploy", charm, "edge", "--resource", `node-package=${resource}`]);
+    const { charms, packageReference } = JSON.parse((await succeed(["up", "--format", "json"])).stdout) as {
+      charms: Record<string, string>;
+      packageReference: string;
+    };
+    await succeed([
+      "deploy",
+      charms["k8s-worker"] ?? "",
+      "edge",
+      "--resource",
+      `node-package=${packageReference}`,
+    ]);
     await succeed(["integrate", "k8s", "edge"]);
     await unitActive("edge/0");
     expect(await ready(3)).toBe(true);

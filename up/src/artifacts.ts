@@ -2,12 +2,12 @@
  * Everything that is made once and kept in the cache: the node package, the agent's folder, the runtime's folder, the packed
  * charms. With a warm cache this takes well under a second and touches no network.
  */
-import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { buildGoProgram, hostArchitecture } from "@cantrip/components";
+import { goToolchain, hostArchitecture } from "@cantrip/components";
+import { buildAgentDirectory } from "@cantrip/controller";
 import { charmKey, packCharm } from "@cantrip/lib/pack";
-import { buildPackage, bundleNode, findRuntime, packReference } from "@cantrip/node-package";
+import { buildPackage, findRuntime, packReference } from "@cantrip/node-package";
 
 export const repository = resolve(import.meta.dirname, "../..");
 
@@ -58,24 +58,12 @@ async function placeRuntime(cacheDir: string): Promise<string> {
   return folder;
 }
 
-/** The unit agent as one file, beside the hook tool; a folder per content, so that running machines keep theirs. */
+/** The unit agent as one file, beside the hook tool. */
 async function placeAgent(cacheDir: string): Promise<string> {
-  const [{ code }, tool] = await Promise.all([
-    bundleNode({ entry: join(repository, "controller/src/agent/main.ts") }),
-    buildGoProgram({
-      cacheDir,
-      name: "hooktool",
-      moduleDir: join(repository, "controller/hooktool"),
-      packages: { hooktool: "." },
-    }),
-  ]);
-  const binary = await readFile(tool.binaries["hooktool"] ?? "");
-  const key = createHash("sha256").update(code).update(binary).digest("hex").slice(0, 32);
-  const folder = join(cacheDir, "agent", key);
-  if (await exists(join(folder, "agent.mjs"))) return folder;
-  await atomically(join(folder, "hooktool"), (file) => writeFile(file, binary, { mode: 0o755 }));
-  await atomically(join(folder, "agent.mjs"), (file) => writeFile(file, code));
-  return folder;
+  const { go } = await goToolchain({ cacheDir });
+  const directory = join(cacheDir, "agent");
+  await buildAgentDirectory({ directory, cache: join(cacheDir, "hooktool"), go });
+  return directory;
 }
 
 async function placeCharm(cacheDir: string, name: "k8s" | "k8s-worker"): Promise<string> {

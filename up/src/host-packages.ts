@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { requiredPackages } from "@cantrip/machines";
 import { execa } from "execa";
 
 export interface HostPackage {
@@ -11,13 +12,7 @@ export interface HostPackage {
   readonly why: string;
 }
 
-export const hostPackages: readonly HostPackage[] = [
-  { name: "systemd-container", provides: ["systemd-nspawn"], why: "runs the machines" },
-  { name: "mmdebstrap", provides: ["mmdebstrap"], why: "makes the machines' base image" },
-  { name: "iproute2", provides: ["ip"], why: "the machines' bridge" },
-  { name: "nftables", provides: ["nft"], why: "address translation for machines" },
-  { name: "procps", provides: ["sysctl"], why: "kernel settings" },
-  { name: "openssh-client", provides: ["ssh"], why: "cantrip ssh" },
+const buildPackages: readonly HostPackage[] = [
   {
     name: "ca-certificates",
     provides: ["/etc/ssl/certs/ca-certificates.crt"],
@@ -28,6 +23,16 @@ export const hostPackages: readonly HostPackage[] = [
   { name: "libseccomp-dev", provides: ["/usr/include/seccomp.h"], why: "builds runc with seccomp" },
   { name: "pkg-config", provides: ["pkg-config"], why: "builds runc with seccomp" },
   { name: "golang-go", provides: ["go"], why: "fetches the pinned Go toolchain and builds the components" },
+  { name: "openssh-client", provides: ["ssh"], why: "cantrip ssh" },
+];
+
+export const hostPackages: readonly HostPackage[] = [
+  ...requiredPackages.map(({ package: name, provides }) => ({
+    name,
+    provides: [provides],
+    why: "machines need it",
+  })),
+  ...buildPackages,
 ];
 
 const systemDirectories = [

@@ -23,14 +23,9 @@ export function invoker(
   return { name: entry?.[0] ?? env["SUDO_USER"] ?? "root", uid, gid, home };
 }
 
-/** The data directory of the client files: that of the person, also under sudo, where HOME may be root's. */
-export function clientDirectory(person: Invoker, env: NodeJS.ProcessEnv = process.env): string {
-  const named = env["CANTRIP_DATA"] || env["JUJU_DATA"];
-  if (named) return named;
-  const underSudo = env["SUDO_UID"] !== undefined;
-  const base = (!underSudo && env["XDG_DATA_HOME"]) || join(person.home, ".local/share");
-  return join(base, "cantrip");
-}
-
-export const kubeconfigPath = (person: Invoker, model: string): string =>
-  join(person.home, ".kube", `cantrip-${model}`);
+/** Where the kubeconfig goes: a file of its own in the person's .kube, never into an existing configuration. */
+export const kubeconfigPath = (
+  person: Invoker,
+  model: string,
+  env: NodeJS.ProcessEnv = process.env,
+): string => env["CANTRIP_KUBECONFIG"] || join(person.home, ".kube", `cantrip-${model}`);

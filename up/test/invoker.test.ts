@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { clientDirectory, invoker, kubeconfigPath } from "../src/invoker.ts";
+import { clientDirectory } from "../src/client.ts";
+import { invoker, kubeconfigPath } from "../src/invoker.ts";
 
 const passwd = () => "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1001:Ada:/home/ada:/bin/zsh\nbroken:line\n";
 
@@ -9,7 +10,7 @@ test("under sudo the files are the person's", () => {
   expect(clientDirectory(person, { SUDO_UID: "1000", XDG_DATA_HOME: "/root/.data" })).toBe(
     "/home/ada/.local/share/cantrip",
   );
-  expect(kubeconfigPath(person, "k8s")).toBe("/home/ada/.kube/cantrip-k8s");
+  expect(kubeconfigPath(person, "k8s", {})).toBe("/home/ada/.kube/cantrip-k8s");
 });
 
 test("without sudo the environment counts", () => {

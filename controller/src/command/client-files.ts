@@ -2,17 +2,7 @@
  * The client's files, in Juju's formats (juju-api.md 1.5): which controllers there are, who we are there, which models.
  * Several controllers share one directory; everything that is not ours is kept as it is.
  */
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { readYaml, writeYaml } from "@cantrip/metadata";
@@ -234,4 +224,22 @@ export function removeClientFiles(directory: string, controllerName: string, own
   const models = files.models();
   delete models.controllers[controllerName];
   files.saveModels(models);
+}
+
+/** Removes a controller from the client's files; others there stay. Does nothing if it is not known. */
+export function forgetController(directory: string, name: string, owner?: Owner): void {
+  if (!existsSync(directory)) return;
+  const files = new ClientFiles(directory, owner);
+  const { "current-controller": current, ...controllers } = files.controllers();
+  const [accounts, models] = [files.accounts(), files.models()];
+  for (const { controllers: known } of [controllers, accounts, models]) delete known[name];
+  const next = current === name ? Object.keys(controllers.controllers)[0] : current;
+  files.saveControllers({ ...controllers, ...(next === undefined ? {} : { "current-controller": next }) });
+  files.saveAccounts(accounts);
+  files.saveModels(models);
+  rmSync(join(directory, "cookies", `${name}.json`), { force: true });
+  if (next !== undefined) return;
+  // The last one: nothing is left that these files could say.
+  for (const file of ["controllers.yaml", "accounts.yaml", "models.yaml", "ssh", "cookies"]) rmSync(join(directory, file), { recursive: true, force: true });
+  if (readdirSync(directory).length === 0) rmdirSync(directory);
 }

@@ -1,0 +1,111 @@
+/**
+ * The controller as a service of this host: a systemd unit where systemd is PID 1, so that it returns after a reboot, and a
+ * process of its own session elsewhere, which the next `up` starts again.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+
+export interface Daemon {
+  /** `cantrip`: names the unit and the pid file */
+  readonly instance: string;
+  readonly argv: readonly string[];
+  readonly runDir: string;
+  readonly logFile: string;
+}
+
+const hasSystemd = (): boolean => existsSync("/run/systemd/system");
+const unitName = ({ instance }: Daemon): string => `${instance}-controller.service`;
+const unitFile = (daemon: Daemon): string => `/etc/systemd/system/${unitName(daemon)}`;
+const pidFile = ({ runDir }: Daemon): string => join(runDir, "controller.pid");
+
+/** The process, if it runs: the pid in the file, as long as its command line is still ours. */
+export function runningPid(daemon: Daemon): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile(daemon), "utf8"));
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return daemon.argv.slice(1).every((word) => command.includes(word)) && !isZombie(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts it if it does not run. Returns whether it had to. */
+export async function start(daemon: Daemon): Promise<boolean> {
+  if (hasSystemd()) return await startUnit(daemon);
+  if (runningPid(daemon) !== undefined) return false;
+  await mkdir(daemon.runDir, { recursive: true, mode: 0o755 });
+  await mkdir(dirname(daemon.logFile), { recursive: true });
+  const [command = "", ...rest] = daemon.argv;
+  const log = openSync(daemon.logFile, "a", 0o600);
+  const child = spawn(command, rest, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
+  child.unref();
+  if (child.pid === undefined) throw new Error(`Cannot start the controller: ${command} does not run`);
+  await writeFile(pidFile(daemon), String(child.pid));
+  return true;
+}
+
+async function startUnit(daemon: Daemon): Promise<boolean> {
+  const text = `[Unit]
+Description=Cantrip controller (${daemon.instance})
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=${daemon.argv.map(quoted).join(" ")}
+Restart=always
+RestartSec=1
+# Machines are not its children's business to end: they outlive it.
+KillMode=process
+Delegate=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+  const systemctl = (...argv: string[]) => execa("systemctl", argv, { reject: false, timeout: 60_000 });
+  const before = existsSync(unitFile(daemon)) ? readFileSync(unitFile(daemon), "utf8") : "";
+  const active = (await systemctl("is-active", "--quiet", unitName(daemon))).exitCode === 0;
+  if (before === text && active) return false;
+  await writeFile(unitFile(daemon), text, { mode: 0o644 });
+  await systemctl("daemon-reload");
+  const started = await systemctl("enable", "--now", unitName(daemon));
+  if (started.exitCode !== 0)
+    throw new Error(
+      `Cannot start ${unitName(daemon)}: ${started.stderr.trim()}; see "journalctl -u ${unitName(daemon)}"`,
+    );
+  return true;
+}
+
+/** A word of ExecStart: systemd splits at spaces and expands % and $. */
+const quoted = (word: string): string =>
+  `"${word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%").replaceAll("$", "$$$$")}"`;
+
+/** Ends it and removes its unit and pid file. Does nothing if there is none. */
+export async function stop(daemon: Daemon, timeoutMs = 20_000): Promise<void> {
+  if (existsSync(unitFile(daemon))) {
+    await execa("systemctl", ["disable", "--now", unitName(daemon)], { reject: false, timeout: timeoutMs });
+    await rm(unitFile(daemon), { force: true });
+    await execa("systemctl", ["daemon-reload"], { reject: false, timeout: timeoutMs });
+  }
+  const pid = runningPid(daemon);
+  if (pid !== undefined) {
+    process.kill(pid, "SIGTERM");
+    const end = Date.now() + timeoutMs;
+    while (runningPid(daemon) !== undefined && Date.now() < end) await sleep(50);
+    if (runningPid(daemon) !== undefined) process.kill(pid, "SIGKILL");
+  }
+  await rm(pidFile(daemon), { force: true });
+}
+
+/** A killed child that nobody has waited for yet still has a place in /proc, but no program. */
+function isZombie(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return false;
+  } catch {
+    return true;
+  }
+}
