@@ -46,7 +46,9 @@ export class FakeMachine implements NodePorts {
     this.waker = {
       watchNode: async ({ node }) => void (this.watched = node),
       wakeAfter: async (seconds) => void this.wakes.push(seconds),
-      remove: async () => void (this.watched = undefined),
+      remove: async () => {
+        this.watched = undefined;
+      },
     };
   }
 
