@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -10,9 +10,9 @@ import { PackError, charmKey, packCharm } from "@cantrip/lib/pack";
 const minimal = join(import.meta.dirname, "charms", "minimal");
 let folder: string;
 beforeEach(() => {
-  // Inside the tree, so that the copied charm finds the packages it imports.
-  folder = mkdtempSync(join(import.meta.dirname, "charms", "copy-"));
+  folder = mkdtempSync(join(tmpdir(), "charm-"));
   cpSync(minimal, folder, { recursive: true });
+  symlinkSync(join(import.meta.dirname, "..", "..", "node_modules"), join(folder, "node_modules"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -43,6 +43,7 @@ const packed = (runtime: "host" | "bundled" = "host", options = {}): Promise<str
   packCharm({ dir: folder, out: `${folder}/`, runtime, architecture: "amd64", ...options });
 
 test("an archive holds what Juju wants, with its modes, and no empty files", async () => {
+  write("LICENSE", "mine");
   const path = await packed();
   const { modes, text } = await unpack(path);
   expect(path).toBe(join(folder, "minimal_amd64.charm"));
