@@ -1,9 +1,12 @@
 /** The real package from the real cache, and its images and runtime on a real machine. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Resolver } from "node:dns/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildComponents } from "@cantrip/components";
 import { openMachines, type Machines } from "@cantrip/machines";
 import { buildPackage, packTar, verifyPackage, type AssembledPackage } from "../src/index.ts";
 
@@ -15,6 +18,48 @@ beforeAll(async () => {
   made = await buildPackage({ cacheDir });
 });
 afterAll(async () => await rm(scratch, { recursive: true, force: true }));
+
+/** What a cluster's DNS is configured with, on ports of this test, without a cluster. */
+const corefile = (more: string): string => `.:10531 {
+  bind 127.0.0.1
+  errors
+  log
+  health 127.0.0.1:10532 {
+    lameduck 1s
+  }
+  ready 127.0.0.1:10533
+  hosts {
+    10.1.2.3 a.test
+    fallthrough
+  }
+  kubernetes cluster.local in-addr.arpa ip6.arpa {
+    endpoint http://127.0.0.1:9
+    pods insecure
+    fallthrough in-addr.arpa ip6.arpa
+    ttl 30
+  }
+  prometheus 127.0.0.1:10534
+  forward . 127.0.0.1:9 {
+    max_concurrent 1000
+  }
+  cache 30
+  loop
+  reload
+  loadbalance
+  ${more}
+}
+`;
+
+/** Asks until there is an answer: CoreDNS gives the API server five seconds before it serves without it. */
+async function firstAnswer(server: string, name: string): Promise<unknown> {
+  const resolver = new Resolver({ timeout: 300, tries: 1 });
+  resolver.setServers([server]);
+  for (const deadline = performance.now() + 20_000; performance.now() < deadline; await sleep(200)) {
+    const answer = await resolver.resolve4(name).catch(() => undefined);
+    if (answer) return answer;
+  }
+  return `no answer from ${server} within 20 s`;
+}
 
 describe("the package", () => {
   test("is whole, and found again in less than three seconds", async () => {
@@ -67,14 +112,30 @@ describe("the package", () => {
     ).toMatch(/statically linked|not a dynamic executable/);
   });
 
+  test("has a CoreDNS that serves a cluster's configuration and refuses what it was built without", async () => {
+    const binary = (await buildComponents({ cacheDir })).binaries["coredns"] ?? "";
+    const file = path.join(scratch, "Corefile");
+    await writeFile(file, corefile(""));
+    const server = execa(binary, ["-conf", file], { reject: false, all: true, timeout: 60_000 });
+    const answer = await firstAnswer("127.0.0.1:10531", "a.test");
+    server.kill("SIGKILL");
+    expect(answer, (await server).all).toEqual(["10.1.2.3"]);
+    await writeFile(file, corefile("route53"));
+    const refused = await execa(binary, ["-conf", file], { reject: false, all: true, timeout: 60_000 });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.all).toMatch(/unknown directive 'route53'/i);
+    await rm(file);
+  });
+
   test("packs to a tar that unpacks to the same package", async () => {
-    const out = path.join(scratch, "node-package.tar");
+    const [out, unpacked] = [path.join(scratch, "node-package.tar"), path.join(scratch, "unpacked")];
     await packTar(made.treeDir, out);
-    await execa("tar", ["-xpf", out, "-C", scratch]);
-    await rm(out);
-    expect((await verifyPackage(scratch, { expected: made.manifestDigest })).manifest.version).toBe(
+    await mkdir(unpacked);
+    await execa("tar", ["-xpf", out, "-C", unpacked]);
+    expect((await verifyPackage(unpacked, { expected: made.manifestDigest })).manifest.version).toBe(
       made.version,
     );
+    for (const place of [out, unpacked]) await rm(place, { recursive: true });
   });
 });
 
@@ -88,7 +149,7 @@ describe("on a machine", () => {
       timeoutMs: 120_000,
     });
     expect(exitCode, `${command}\n${stdout}\n${stderr}`).toBe(0);
-    return stdout;
+    return stdout.trim();
   };
 
   beforeAll(async () => {
@@ -133,9 +194,11 @@ describe("on a machine", () => {
     expect(await run(`ctr -n k8s.io run --rm ${coredns} coredns-1 /coredns -version`)).toContain(
       `CoreDNS-${made.manifest.components["coredns"]?.version}`,
     );
-    expect(await run(`ctr -n k8s.io run --rm --seccomp ${coredns} coredns-2 /coredns -plugins`)).toMatch(
-      /dns\.kubernetes/,
+    const plugins = await run(`ctr -n k8s.io run --rm --seccomp ${coredns} coredns-2 /coredns -plugins`);
+    expect(plugins.split("\n")).toEqual(
+      expect.arrayContaining(["kubernetes", "forward", "cache", "prometheus"]),
     );
+    expect(plugins).not.toContain("route53");
     await run("ctr -n k8s.io containers delete pause-1; systemctl stop ct-containerd");
   });
 
@@ -152,7 +215,7 @@ describe("on a machine", () => {
     await run(`${tree()}/remove`);
     await run(`${tree()}/remove`);
     const left =
-      "ls -d /opt/k8s /usr/local/bin/k8s /var/snap/k8s /etc/kubernetes /etc/systemd/system/snap.k8s.* 2>/dev/null; pgrep -a 'k8sd|kubelet|containerd' || true";
+      "ls -d /opt/k8s /usr/local/bin/k8s /var/snap/k8s /etc/kubernetes /etc/systemd/system/snap.k8s.* 2>/dev/null || true; pgrep -a 'k8sd|kubelet|containerd' || true";
     expect(await run(left)).toBe("");
   });
 
