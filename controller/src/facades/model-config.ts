@@ -1,28 +1,11 @@
 /** ModelConfig: settings of a model, and the constraints of its future machines. */
-import type { ConfigValue } from "@cantrip/model";
+import { modelDefaults, type ConfigValue } from "@cantrip/model";
 import { ApiError, defineFacade, type Connection, type FacadeMethod } from "../facade.ts";
 import { record, texts } from "./params.ts";
 import { causeOf, modelOf } from "./values.ts";
 
-/** Those that Juju clients ask for by name; a model's own values come over them. */
-const defaults: Record<string, ConfigValue> = {
-  "automatically-retry-hooks": true,
-  "charmhub-url": "",
-  "default-base": "",
-  "default-space": "alpha",
-  development: false,
-  "egress-subnets": "",
-  "firewall-mode": "none",
-  "juju-http-proxy": "",
-  "juju-https-proxy": "",
-  "juju-no-proxy": "127.0.0.1,localhost,::1",
-  "logging-config": "<root>=INFO",
-  "max-action-results-age": "336h",
-  "max-status-history-age": "336h",
-  mode: "",
-  "secret-backend": "auto",
-  "update-status-hook-interval": "5m",
-};
+/** Those that clients ask for by name beside the model's own. */
+const defaults: Record<string, ConfigValue> = { ...modelDefaults, "charmhub-url": "" };
 const fixed = ["name", "uuid", "type", "agent-version"];
 
 const ModelGet: FacadeMethod = (connection) => {

@@ -82,18 +82,13 @@ function execRequest(receiver: string, params: Params): TaskRequest {
 async function enqueue(connection: Connection, requests: TaskRequest[]): Promise<object> {
   const model = modelOf(connection);
   const events = await model.execute({ type: "enqueue-action", requests }, causeOf(connection));
-  const operation = operationIn(model, events);
+  const operation = operationIn(events);
   return { operation: `operation-${operation.id}`, actions: inOrder(model, operation, requests) };
 }
 
 /** The operation that these events made. */
-function operationIn(model: LiveModel, events: readonly ModelEvent[]): ActionOperation {
-  for (const { operation } of events) {
-    const id =
-      typeof operation === "object" && operation !== null && "id" in operation ? operation.id : operation;
-    const found = typeof id === "string" ? own(model.state.operations, id) : undefined;
-    if (found) return found;
-  }
+function operationIn(events: readonly ModelEvent[]): ActionOperation {
+  for (const event of events) if (event.type === "operation-enqueued") return event.operation;
   throw new Error(`enqueue-action produced no operation: ${events.map(({ type }) => type).join(", ")}`);
 }
 

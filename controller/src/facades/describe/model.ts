@@ -1,8 +1,9 @@
 /** A model as ModelManager and Controller describe it (juju-api.md 5.1). */
+import { displayedMachineStatus } from "@cantrip/model";
 import type { Controller, LiveModel } from "../../models.ts";
-import { machineAgentStatus } from "../status/displayed.ts";
+
 import { modelStatusOf } from "../status/full-status.ts";
-import { modelTag, time } from "../values.ts";
+import { machineTag, modelTag, time } from "../values.ts";
 
 function identity(controller: Controller, { state }: LiveModel): Record<string, unknown> {
   const status = modelStatusOf(state);
@@ -64,7 +65,8 @@ export function modelInfo(controller: Controller, model: LiveModel): Record<stri
         : {},
       "instance-id": machine.instanceId ?? "",
       "display-name": "",
-      status: machineAgentStatus(machine, (tag) => controller.presence.agentAlive(model, tag)).status,
+      status: displayedMachineStatus(machine, controller.presence.agentAlive(model, machineTag(machine.id)))
+        .status,
     })),
     "secret-backends": [],
   };

@@ -1,13 +1,18 @@
 /** Client.FullStatus as a pure function of a model's state, of who is alive, and of the time. */
-import type { Application, Machine, ModelState, Relation, Status, Unit } from "@cantrip/model";
-import { naturally, own, time } from "../values.ts";
 import {
-  applicationStatus,
-  machineAgentStatus,
-  unitsOf,
-  unitStatuses,
-  type AgentAlive,
-} from "./displayed.ts";
+  displayedApplicationStatus,
+  displayedMachineStatus,
+  displayedStatus,
+  relationKey,
+  type Application,
+  type Machine,
+  type ModelState,
+  type Relation,
+  type Status,
+  type Unit,
+} from "@cantrip/model";
+import { machineTag, naturally, own, time } from "../values.ts";
+import { unitsOf, type AgentAlive } from "./displayed.ts";
 import { constraintsText, hardwareText, isSubordinate, openedPorts, unitAddress } from "./pieces.ts";
 import type {
   ApplicationStatus,
@@ -93,7 +98,10 @@ function modelStatus(state: ModelState, { version }: StatusContext): FullStatus[
 function machineStatus(machine: Machine, { isAlive, version }: StatusContext): MachineStatus {
   const { addresses, life } = machine;
   return {
-    "agent-status": detailed(machineAgentStatus(machine, isAlive), { version, life }),
+    "agent-status": detailed(displayedMachineStatus(machine, isAlive(machineTag(machine.id))), {
+      version,
+      life,
+    }),
     "instance-status": detailed(machine.instanceStatus),
     "modification-status": detailed({ status: "idle", message: "", since: machine.createdAt }),
     hostname: machine.hostname,
@@ -149,7 +157,7 @@ function applicationEntry(
           (unit) => unitEntry(state, unit, context),
         ),
     "meter-statuses": null,
-    status: detailed(applicationStatus(state, application, context.isAlive), { life }),
+    status: detailed(displayedApplicationStatus(state, application), { life }),
     "workload-version": workloadVersion(state, application),
     "endpoint-bindings": { "": "alpha", ...application.bindings },
     "public-address": "",
@@ -168,7 +176,7 @@ export function workloadVersion(
 }
 
 function unitEntry(state: ModelState, unit: Unit, context: StatusContext): UnitStatus {
-  const { workload, agent } = unitStatuses(unit, context.isAlive);
+  const { workload, agent } = displayedStatus(state, unit);
   const application = own(state.applications, unit.application);
   const subordinates = Object.values(state.units).filter(({ principal }) => principal === unit.name);
   return {
@@ -207,9 +215,6 @@ function principalsOf(state: ModelState, application: string): string[] {
   const others = container.flatMap(({ endpoints }) => endpoints.map((e) => e.application));
   return [...new Set(others.filter((name) => name !== application))].toSorted();
 }
-
-export const relationKey = ({ endpoints }: Pick<Relation, "endpoints">): string =>
-  endpoints.map(({ application, name }) => `${application}:${name}`).join(" ");
 
 function relationStatus(state: ModelState, relation: Relation): RelationStatus {
   const [first] = relation.endpoints;

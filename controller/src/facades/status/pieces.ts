@@ -1,18 +1,11 @@
 /** Small texts of a status: ports, hardware, constraints, addresses, charm versions. */
-import type { Application, ModelState, Unit } from "@cantrip/model";
+import { portText, type Application, type ModelState, type Unit } from "@cantrip/model";
 import { own } from "../values.ts";
-
-type Port = Unit["openPorts"][number];
 
 /** `80/tcp`, `8000-8010/udp`, `icmp`; without repeats, sorted by protocol and number. */
 export function openedPorts(unit: Unit): string[] {
   const sorted = unit.openPorts.toSorted((a, b) => a.protocol.localeCompare(b.protocol) || a.from - b.from);
   return [...new Set(sorted.map(portText))];
-}
-
-export function portText({ from, to, protocol }: Port): string {
-  if (protocol === "icmp") return "icmp";
-  return from === to ? `${from}/${protocol}` : `${from}-${to}/${protocol}`;
 }
 
 const sizes = new Set(["mem", "root-disk"]);

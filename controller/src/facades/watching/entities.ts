@@ -1,9 +1,22 @@
 /** Every entity of a model as AllWatcher describes it (juju-api.md 6): a pure function, in an order that clients can follow. */
-import type { Application, Charm, Machine, ModelState, Relation, Status, Task, Unit } from "@cantrip/model";
-import { applicationStatus, machineAgentStatus, unitStatuses, type AgentAlive } from "../status/displayed.ts";
-import { modelStatusOf, relationKey, wireBase, workloadVersion } from "../status/full-status.ts";
+import {
+  displayedApplicationStatus,
+  displayedMachineStatus,
+  displayedStatus,
+  relationKey,
+  type Application,
+  type Charm,
+  type Machine,
+  type ModelState,
+  type Relation,
+  type Status,
+  type Task,
+  type Unit,
+} from "@cantrip/model";
+import type { AgentAlive } from "../status/displayed.ts";
+import { modelStatusOf, wireBase, workloadVersion } from "../status/full-status.ts";
 import { isSubordinate, unitAddress } from "../status/pieces.ts";
-import { naturally, optionalTime, own, time } from "../values.ts";
+import { machineTag, naturally, optionalTime, own, time } from "../values.ts";
 
 export type EntityKind =
   "model" | "charm" | "machine" | "application" | "unit" | "relation" | "action" | "annotation";
@@ -86,7 +99,10 @@ function machineEntity(state: ModelState, machine: Machine, context: WatchContex
     "model-uuid": state.uuid,
     id: machine.id,
     "instance-id": machine.instanceId ?? "",
-    "agent-status": statusInfo(machineAgentStatus(machine, context.isAlive), context.version),
+    "agent-status": statusInfo(
+      displayedMachineStatus(machine, context.isAlive(machineTag(machine.id))),
+      context.version,
+    ),
     "instance-status": statusInfo(machine.instanceStatus),
     life: machine.life,
     base: baseText(machine.base),
@@ -137,14 +153,14 @@ function applicationEntity(
     constraints: { ...application.constraints },
     config: { ...application.settings },
     subordinate: isSubordinate(state, application),
-    status: statusInfo(status ? applicationStatus(state, application, context.isAlive) : unset),
+    status: statusInfo(status ?? unset),
     "workload-version": workloadVersion(state, application),
   };
 }
 
 function unitEntity(state: ModelState, unit: Unit, context: WatchContext): Record<string, unknown> {
   const application = own(state.applications, unit.application);
-  const { workload, agent } = unitStatuses(unit, context.isAlive);
+  const { workload, agent } = displayedStatus(state, unit);
   const address = unitAddress(state, unit);
   return {
     "model-uuid": state.uuid,
@@ -202,7 +218,7 @@ function annotationEntities(state: ModelState, { annotations }: WatchContext): E
     `model-${state.uuid}`,
     ...Object.keys(state.applications).map((name) => `application-${name}`),
     ...Object.keys(state.units).map((name) => `unit-${name.replace("/", "-")}`),
-    ...Object.keys(state.machines).map((id) => `machine-${id.replaceAll("/", "-")}`),
+    ...Object.keys(state.machines).map((id) => machineTag(id)),
   ];
   return tags
     .map((tag) => ({ tag, values: annotations(tag) }))
