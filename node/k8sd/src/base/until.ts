@@ -19,24 +19,25 @@ export async function until<T>(
   attempt: () => Promise<T | undefined | false>,
   { timeoutMs, intervalMs = 100, signal }: WaitOptions,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const began = performance.now();
+  const deadline = began + timeoutMs;
   let last: unknown;
   for (;;) {
-    signal?.throwIfAborted();
     try {
       const value = await attempt();
       if (value) return value;
     } catch (error) {
       last = error;
     }
-    if (performance.now() + intervalMs > deadline) throw expired(name, timeoutMs, last);
-    await sleep(intervalMs, undefined, signal ? { signal } : {});
+    if (signal?.aborted || performance.now() + intervalMs > deadline)
+      throw expired(name, performance.now() - began, last);
+    await sleep(intervalMs, undefined, signal ? { signal } : {}).catch(() => undefined);
   }
 }
 
-function expired(name: string, timeoutMs: number, last: unknown) {
+function expired(name: string, afterMs: number, last: unknown) {
   const reason = last === undefined ? "" : `: ${messageOf(last)}`;
-  return new WaitExpired(`waited ${Math.round(timeoutMs / 1000)} s until ${name}, in vain${reason}`, {
+  return new WaitExpired(`waited ${Math.round(afterMs / 1000)} s until ${name}, in vain${reason}`, {
     cause: last,
   });
 }

@@ -2,6 +2,7 @@
  * Bootstrap of the first control plane. Every step may be repeated: a daemon that was killed in the middle runs the
  * same steps again from the journal, and finds what it had made.
  */
+import { mkdir } from "node:fs/promises";
 import type { BootstrapConfig } from "@cantrip/metadata/k8sd";
 import { log } from "../base/log.ts";
 import type { Identity } from "../base/identity.ts";
@@ -44,6 +45,7 @@ export async function bootstrap(
     disableRbac: config["disable-rbac"] ?? false,
   };
   await prepareNode(paths, identity, config, controlPlaneDefaults(paths, identity, options));
+  await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
   return startControlPlane(paths, identity, config, progress);
 }
 

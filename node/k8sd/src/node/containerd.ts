@@ -117,6 +117,7 @@ export async function importImages(paths: Paths, signal?: AbortSignal): Promise<
 }
 
 async function importImage(paths: Paths, { ref, file }: PackageManifest["images"][number], present: boolean) {
-  if (!present) await ctr(paths, "images", "import", "--local", join(paths.package, file));
-  await ctr(paths, "images", "label", ref, "io.cri-containerd.pinned=pinned");
+  const pinned = "io.cri-containerd.pinned=pinned";
+  if (!present) await ctr(paths, "images", "import", "--label", pinned, join(paths.package, file));
+  else await ctr(paths, "images", "label", ref, pinned);
 }
