@@ -37,7 +37,7 @@ export async function unpackCharm({ archive, sha256, charmDir, manifest }: Unpac
   mkdirSync(charmDir, { recursive: true, mode: 0o755 });
   mkdirSync(dirname(manifest), { recursive: true });
   const before = readManifest(manifest);
-  const zip = await openPromise(archive);
+  const zip = await openPromise(archive, { autoClose: false });
   try {
     const entries: Entry[] = [];
     for await (const entry of zip.eachEntry()) entries.push(entry);
