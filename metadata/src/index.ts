@@ -25,3 +25,4 @@ export type { CharmBase, CharmManifest } from "./charm/manifest.ts";
 export { parseCharmActions, parseCharmConfig, parseCharmMetadata, parseManifest } from "./charm/parse.ts";
 export { parseSizeMiB } from "./charm/size.ts";
 export { YamlFloat, readYaml, writeYaml } from "./yaml.ts";
+export * from "./databags/k8s-cluster.ts";
