@@ -34,6 +34,8 @@ export interface HookEffects {
   /** legacy `leader-set`; without it the tool is refused */
   setLeaderSettings?(settings: Record<string, string>): Promise<void>;
   readFile(path: string): Promise<string>;
+  /** `-o FILE`; without it that option is refused */
+  writeFile?(path: string, text: string): Promise<void>;
   now(): number;
 }
 
@@ -41,6 +43,16 @@ export interface HookEffects {
 export interface HookBuffer {
   changes: HookChanges;
   action: { results: Record<string, unknown>; failed?: string };
+  /** what immediate tools said, for later ones of the same hook */
+  told?: Told;
+}
+
+export interface Told {
+  /** once a hook has heard that its unit does not lead, that stays so until its end */
+  notLeader?: boolean;
+  unitStatus?: { status: string; message: string };
+  applicationStatus?: { status: string; message: string };
+  leaderSettings?: Record<string, string>;
 }
 
 export interface ToolResult {

@@ -71,8 +71,16 @@ export function displayedApplicationStatus(
 ): Status<WorkloadStatus> {
   if (application.status) return application.status;
   const statuses = unitsOf(state, application.name).map((unit) => displayedStatus(state, unit).workload);
+  return worstStatus(statuses, application.createdAt);
+}
+
+/** The worst of some statuses; of none, nothing is known. */
+export function worstStatus(
+  statuses: readonly Status<WorkloadStatus>[],
+  since: number,
+): Status<WorkloadStatus> {
   const [first, ...others] = statuses;
-  if (!first) return { status: "unknown", message: "", since: application.createdAt };
+  if (!first) return { status: "unknown", message: "", since };
   return others.reduce((worst, each) => (badness[each.status] > badness[worst.status] ? each : worst), first);
 }
 
