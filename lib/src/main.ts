@@ -32,9 +32,12 @@ async function runDispatch(CharmType: CharmClass, context: DispatchContext): Pro
     store: fileStore(stateFile(context.charmDir)),
     clock: () => performance.now(),
   });
-  const stray = strayError();
+  const toTheEnd = async (): Promise<void> => {
+    await dispatch.run(CharmType);
+    await dispatch.log.flush();
+  };
   try {
-    await Promise.race([dispatch.run(CharmType), stray]);
+    await Promise.race([strayError(), toTheEnd()]);
     return 0;
   } catch (error) {
     return error instanceof EndDispatch ? error.exitCode : report(dispatch, context, error);
@@ -46,8 +49,8 @@ async function runDispatch(CharmType: CharmClass, context: DispatchContext): Pro
 /** Rejects with what nobody awaits or catches: a hook must not pass because an error got lost. */
 function strayError(): Promise<never> {
   return new Promise((_, reject) => {
-    process.once("uncaughtException", reject);
-    process.once("unhandledRejection", reject);
+    process.on("uncaughtException", reject);
+    process.on("unhandledRejection", reject);
   });
 }
 

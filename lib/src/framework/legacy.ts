@@ -7,8 +7,8 @@ import type { DispatchContext } from "./context.ts";
  * Runs an executable `hooks/NAME` of the charm's own first, where there is one that is not a link back to us.
  * @returns its exit code, 0 if there is none
  */
-export function runLegacyHook({ charmDir, dispatchPath, kind }: DispatchContext): number {
-  if (kind === "action") return 0;
+export function runLegacyHook({ charmDir, dispatchPath, name }: DispatchContext): number {
+  if (dispatchPath !== `hooks/${name}`) return 0;
   const hook = join(charmDir, dispatchPath);
   try {
     accessSync(hook, constants.X_OK);

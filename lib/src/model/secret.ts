@@ -90,7 +90,7 @@ export class Secret {
   async setContent(content: SecretContent): Promise<void> {
     checkContent(content);
     await this.#tools.secretSet(await this.findId(), content, {});
-    this.#content = undefined;
+    this.#content = Promise.resolve(content);
   }
 
   async setInfo(info: {

@@ -119,8 +119,8 @@ export class HookTools {
 
   // Storage, resources, server-side state
 
-  storageList(name: string): Promise<string[]> {
-    return this.#json(["storage-list", name]);
+  async storageList(name: string): Promise<string[]> {
+    return (await this.#json<string[] | null>(["storage-list", name])) ?? [];
   }
 
   storageGet(id: string): Promise<{ kind: string; location: string }> {

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -37,13 +37,12 @@ export async function startTools({ view, buffer, effects }: FarSide): Promise<To
   const dir = join(folder, "bin");
   const socket = join(folder, "agent.socket");
   const calls: string[][] = [];
-  const server = createServer((request, response) => {
-    void text(request).then(async (body) => {
-      const { argv, stdin } = JSON.parse(body) as { argv: string[]; stdin?: string };
-      calls.push(argv);
-      response.end(JSON.stringify(await runHookTool(view, buffer, argv, stdin, effects)));
-    });
-  });
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { argv, stdin } = JSON.parse(await text(request)) as { argv: string[]; stdin?: string };
+    calls.push(argv);
+    response.end(JSON.stringify(await runHookTool(view, buffer, argv, stdin, effects)));
+  };
+  const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   mkdirSync(dir);
   writeFileSync(join(folder, "tool"), client(socket), { mode: 0o755 });
