@@ -76,7 +76,7 @@ async function byHand(image: string, tree: string): Promise<{ total: number; pha
 }
 
 async function leaderOf(instance: string): Promise<number> {
-  const { stdout } = await execa("pgrep", ["-f", `systemd-nspawn.*--machine=${instance}( |$)`]);
+  const { stdout } = await execa("pgrep", ["-f", `^systemd-nspawn.*--hostname=${instance}( |$)`]);
   const children = await execa("pgrep", ["-P", stdout.split("\n")[0] ?? ""]);
   return Number(children.stdout.split("\n")[0]);
 }

@@ -287,7 +287,7 @@ describe("things that die", () => {
     const before = await status();
     const machine = before.applications["k8s-worker"]?.units?.["k8s-worker/0"]?.machine ?? "";
     const instance = before.machines[machine]?.["instance-id"] ?? "";
-    const { stdout } = await execa("pgrep", ["-f", `systemd-nspawn.*--machine=${instance}`]);
+    const { stdout } = await execa("pgrep", ["-f", `^systemd-nspawn.*--hostname=${instance}( |$)`]);
     const leader = (await execa("pgrep", ["-P", stdout.split("\n")[0] ?? ""])).stdout.split("\n")[0] ?? "";
     process.kill(Number(leader), "SIGKILL");
     const name = before.machines[machine]?.hostname ?? "";
@@ -298,7 +298,7 @@ describe("things that die", () => {
       "the node to be Ready again",
       async () =>
         (await ready(2)) &&
-        (await execa("pgrep", ["-f", `systemd-nspawn.*--machine=${instance}`], { reject: false })).stdout !==
+        (await execa("pgrep", ["-f", `^systemd-nspawn.*--hostname=${instance}( |$)`], { reject: false })).stdout !==
           stdout,
       { timeoutMs: 180_000 },
     );
