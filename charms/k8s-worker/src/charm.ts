@@ -4,6 +4,7 @@ import {
   KUBELET_KUBECONFIG,
   OwnNode,
   awaitDaemon,
+  awaitRemoval,
   checkNode,
   findNode,
   installPackage,
@@ -40,8 +41,11 @@ const TRACKS: readonly Track<Worker>[] = [
   },
 ];
 
-/** Set when this unit is on its way out. Juju shows it in one hook only, so it is kept. */
+/** Facts that Juju shows in one hook only, so they are kept: this unit is on its way out; its relation has ended. */
 const LEAVING = "leaving";
+const LEFT = "left-cluster";
+/** The control plane hears of the end of the relation after the hook of it. */
+const AFTER_BROKEN_SECONDS = 2;
 
 export class K8sWorkerCharm extends Charm {
   readonly cluster = new ClusterRequirer(this, "cluster");
@@ -61,14 +65,15 @@ export class K8sWorkerCharm extends Charm {
     ])
       framework.observe(event, converge);
     framework.observe(this.cluster.on.moved, converge);
-    framework.observe(this.cluster.on.gone, () => this.#leaveCluster());
-    framework.observe(this.cluster.on.leaving, () => this.#leaveForGood());
-    framework.observe(this.on.stop, () => this.#leaveForGood());
-    framework.observe(this.on.remove, () => this.#leaveForGood());
+    framework.observe(this.cluster.on.gone, () => this.#left());
+    framework.observe(this.cluster.on.leaving, () => this.stored.set(LEAVING, true));
+    framework.observe(this.on.stop, () => this.#stop());
+    framework.observe(this.on.remove, () => this.#remove());
   }
 
   async #converge(): Promise<void> {
     if (this.stored.get(LEAVING)) return;
+    if (this.stored.get(LEFT) && !(await this.#leaveCluster())) return;
     const worker = await Worker.observe(this, this.#ports);
     const setStatus = this.model.unit.setStatus.bind(this.model.unit);
     try {
@@ -81,21 +86,41 @@ export class K8sWorkerCharm extends Charm {
     }
   }
 
-  /** Without its relation a worker belongs to no cluster; the next one finds it as new. */
-  async #leaveCluster(): Promise<void> {
-    const isClean = await leave(new OwnNode(this, this.#ports));
+  /** Its relation has ended, so it belongs to no cluster; but taking it out is for the control plane, which hears of it now. */
+  async #left(): Promise<void> {
     if (this.stored.get(LEAVING)) return;
-    await this.model.unit.setStatus(
-      isClean
-        ? {
-            status: "blocked",
-            message: "Missing cluster integration: integrate with a control plane (cluster)",
-          }
-        : { status: "blocked", message: "The node could not be removed: see the log, then remove this unit" },
-    );
+    this.stored.set(LEFT, true);
+    await this.#ports.waker.wakeAfter(AFTER_BROKEN_SECONDS);
+    await this.model.unit.setStatus({
+      status: "waiting",
+      message: "The control plane to take this node out",
+    });
   }
 
-  async #leaveForGood(): Promise<void> {
+  /** The next relation finds the node as new; until all of the old one is gone there is none. */
+  async #leaveCluster(): Promise<boolean> {
+    const own = new OwnNode(this, this.#ports);
+    await this.model.unit.setStatus({ status: "maintenance", message: "leave cluster" });
+    await awaitRemoval(own);
+    const isClean = await leave(own);
+    if (isClean) this.stored.delete(LEFT);
+    else
+      await this.model.unit.setStatus({
+        status: "blocked",
+        message: "The node could not be removed: see the log",
+      });
+    return isClean;
+  }
+
+  async #stop(): Promise<void> {
+    this.stored.set(LEAVING, true);
+    const own = new OwnNode(this, this.#ports);
+    await awaitRemoval(own);
+    await leave(own);
+  }
+
+  /** Again, in case that stopping was cut off. */
+  async #remove(): Promise<void> {
     this.stored.set(LEAVING, true);
     await leave(new OwnNode(this, this.#ports));
   }

@@ -78,14 +78,19 @@ async function join(
     await own.ports.service.join({ ...order, config: joinConfig(address, options.taints) });
     return done;
   } catch (error) {
-    // Only an answer is a failure; after silence the node may well have joined, and the next hook asks it.
-    if (!(error instanceof NodeRefused)) throw error;
+    if (!(error instanceof NodeRefused && isAboutToken(error))) throw error;
     const message = error.message.replaceAll(token, "(token)");
     own.charm.log.error(message);
     await cluster!.failed(revision, message);
     return wait(`a new token, as joining failed: ${message}`);
   }
 }
+
+/**
+ * A new token cures only what is wrong with the token. After any other answer the same one is tried again: k8sd has left
+ * nothing behind; and after silence the node may well have joined, which the next hook finds out.
+ */
+const isAboutToken = ({ code, reason }: NodeRefused) => code === 401 || /token/iu.test(reason);
 
 function joinConfig(address: string, taints: readonly string[]): WorkerJoinConfig {
   const registered = taints.length > 0 ? { "--register-with-taints": taints.join(",") } : {};

@@ -167,38 +167,59 @@ describe("leaving", () => {
     return after("update-status", joined);
   }
 
-  test("a unit that is removed resets its node, and never joins again", async () => {
+  /** As the leader of the control plane does when it sees a unit depart. */
+  const takeOut = async () => {
+    cluster.removeNode("n1");
+    await machine.nodePackage.remove();
+    machine.removals = 0;
+    machine.installed();
+  };
+
+  test("a unit that is removed waits to be taken out, resets its node, and never joins again", async () => {
     const given = await active();
-    const left = await after(
+    const leaving = await after(
       { hook: "cluster-relation-departed", unit: "k8s/0", departingUnit: "gpu/0" },
       given,
     );
+    equal(machine.removals, 0);
+    await takeOut();
+    const stopped = await after("stop", leaving);
     equal(machine.removals, 1);
     equal(machine.watched, undefined);
-    await after("update-status", left);
+    await after("update-status", stopped);
     equal(machine.installs, 1);
   });
 
-  test("a control plane unit that goes does not", async () => {
+  test("a unit whose control plane is silent does not wait for it long", async () => {
+    const given = await active();
+    cluster.isApiUp = false;
+    await after("stop", given);
+    equal(machine.removals, 1);
+  }, 15_000);
+
+  test("a control plane unit that goes does not make it leave", async () => {
     const given = await active();
     await after({ hook: "cluster-relation-departed", unit: "k8s/0", departingUnit: "k8s/0" }, given);
     equal(machine.removals, 0);
   });
 
-  test("without its relation it resets its node and asks for another; that one finds it as new", async () => {
+  test("without its relation it lets itself be taken out and is as new for the next one", async () => {
     const given = await active();
     const dying = { ...given, relations: given.relations.map((r) => ({ ...r, dying: true, units: {} })) };
-    const alone = await after("cluster-relation-broken", dying);
+    machine.wakes.length = 0;
+    const left = await after("cluster-relation-broken", dying);
+    equal(left.status, "waiting: The control plane to take this node out");
+    deepEqual(machine.wakes, [2]);
+    await takeOut();
+    const alone = await after("update-status", { ...left, relations: [] });
     equal(alone.status, "blocked: Missing cluster integration: integrate with a control plane (cluster)");
     equal(machine.removals, 1);
-    cluster.removeNode("n1");
-    const again = await after("cluster-relation-changed", offered(await tokenFor("n1")));
-    equal(machine.installs, 2);
+    const again = await after("cluster-relation-changed", { ...alone, ...offered(await tokenFor("n1")) });
     equal(bagOf(again)["joined"], CLUSTER);
   });
 
-  test.each(["stop", "remove"])("%s leaves nothing behind", async (hook) => {
-    await after(hook, await active());
+  test("remove leaves nothing behind", async () => {
+    await after("remove", await active());
     equal(machine.removals, 1);
   });
 });

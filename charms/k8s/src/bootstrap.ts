@@ -1,6 +1,7 @@
 /** One cluster, made by one unit: claimed in one hook, made in a later one (decision 7). */
+import { isIPv6 } from "node:net";
 import { ToolError, blocked, done, wait, type Outcome, type Step } from "@cantrip/lib";
-import { endpoint, nodeAddress } from "@cantrip/charm-node";
+import { NodeRefused, endpoint, nodeAddress, type BootstrapOrder } from "@cantrip/charm-node";
 import { K8SD_PORT } from "@cantrip/metadata/k8sd";
 import { BootstrapClaim, decideBootstrap, type BootstrapDecision } from "@cantrip/relations/k8s-cluster";
 import { bootstrapConfig } from "./cluster-config.ts";
@@ -70,18 +71,29 @@ export const bootstrap: Step<ControlPlane> = {
     if (!address) return wait("an address on the binding of cluster");
     const config = bootstrapConfig(facts.options.options, { address, sans: await subjects(unit, address) });
     own.forgetIdentity();
-    await own.ports.service.bootstrap({ name: own.name, address: endpoint(address, K8SD_PORT), config });
-    return done;
+    return attempt(unit, { name: own.name, address: endpoint(address, K8SD_PORT), config });
   },
 };
 
-/** The addresses by which the API server is reached, for its certificate. A unit may have no public one. */
+/** What k8sd finds wrong with the order itself will be wrong again: that is for the operator. */
+async function attempt({ own }: ControlPlane, order: BootstrapOrder): Promise<Outcome> {
+  try {
+    await own.ports.service.bootstrap(order);
+    return done;
+  } catch (error) {
+    if (error instanceof NodeRefused && error.code === 400) return blocked(error.message);
+    throw error;
+  }
+}
+
+/** The addresses by which the API server is reached, for its certificate. A unit may have no public one; k8sd takes no IPv6 yet. */
 async function subjects({ own }: ControlPlane, address: string): Promise<string[]> {
   const unknown = (error: unknown) => {
     if (error instanceof ToolError) return address;
     throw error;
   };
-  return [...new Set([address, await own.charm.model.unit.publicAddress().catch(unknown)])];
+  const shown = await own.charm.model.unit.publicAddress().catch(unknown);
+  return [...new Set([address, shown])].filter((subject) => !isIPv6(subject));
 }
 
 /** A bootstrap that outlived its hook is not repeated but waited for. */

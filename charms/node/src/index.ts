@@ -13,7 +13,7 @@ export {
   type NodePatch,
 } from "./kubernetes/api.ts";
 export { labelPatch } from "./labels.ts";
-export { leave } from "./leave.ts";
+export { awaitRemoval, leave } from "./leave.ts";
 export { problemOfCidrs } from "./options/cidr.ts";
 export { parseLabels, parseTaints, words, type Label } from "./options/pairs.ts";
 export { OwnNode } from "./own-node.ts";

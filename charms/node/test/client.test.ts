@@ -91,7 +91,7 @@ test("requests have the wire format of Canonical's daemon", async () => {
       body: { name: "n0", address: "10.0.0.1:6400", config: { "datastore-type": "etcd" }, timeout: 180e9 },
     },
     { route: "POST /1.0/k8sd/cluster/tokens", body: { name: "n1", worker: true, ttl: 3600e9 } },
-    { route: "POST /1.0/k8sd/cluster/remove", body: { name: "n1", force: true, timeout: 60e9 } },
+    { route: "POST /1.0/k8sd/cluster/remove", body: { name: "n1", force: true, timeout: 90e9 } },
   ]);
   deepEqual(w.requests[0], {
     route: "POST /1.0/k8sd/cluster/join",

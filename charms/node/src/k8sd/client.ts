@@ -45,7 +45,7 @@ interface Request {
 
 const HOUR = 3_600_000;
 /** Past the bound that k8sd is given itself, so that its own error arrives rather than our timeout. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 15_000;
 
 export class K8sdClient implements NodeService {
   readonly #options: Required<K8sdOptions>;
@@ -56,7 +56,7 @@ export class K8sdClient implements NodeService {
       timeoutMs: 20_000,
       bootstrapTimeoutMs: 180_000,
       joinTimeoutMs: 120_000,
-      removeTimeoutMs: 60_000,
+      removeTimeoutMs: 90_000,
       tokenLifetimeMs: HOUR,
       ...options,
     };

@@ -2,7 +2,7 @@
  * What wakes the unit besides Juju: a watcher of its Node, and a timer for what nobody will announce. Both run
  * `juju-exec UNIT`, so a wake is a hook like any other, here and on Juju alike.
  */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { run as realRun, type Run } from "../run.ts";
 import { timerUnit, wakeUnit, watchUnit } from "./units.ts";
@@ -57,6 +57,7 @@ export class SystemdWaker implements Waker {
   }
 
   async remove(): Promise<void> {
+    if (!(await this.#isInstalled())) return;
     const units = ["watch.service", "wake.timer", "wake.service"].map((kind) => `${this.#name}-${kind}`);
     // Not the wake itself: this hook may be what it runs.
     for (const unit of units.slice(0, 2))
@@ -66,6 +67,11 @@ export class SystemdWaker implements Waker {
     for (const unit of units) await rm(join(this.#systemd, unit), { force: true });
     await rm(join(this.#scripts, `${this.#name}-watch-node`), { force: true });
     await this.#systemctl("daemon-reload");
+  }
+
+  async #isInstalled(): Promise<boolean> {
+    const units = await readdir(this.#systemd).catch(() => []);
+    return units.some((unit) => unit.startsWith(`${this.#name}-`));
   }
 
   #path(kind: string): string {
