@@ -81,7 +81,7 @@ async function eachEntry(
 ): Promise<void> {
   let zip: ZipFile | undefined;
   try {
-    zip = await openPromise(archivePath);
+    zip = await openPromise(archivePath, { autoClose: false, lazyEntries: true });
     for await (const entry of zip.eachEntry()) await visit(entry, zip);
   } catch (error) {
     if (error instanceof ApiError) throw error;

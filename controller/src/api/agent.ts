@@ -2,7 +2,7 @@
  * Facade `Agent` 1, for machine agents only: arrive, ask for work, start and finish operations, and the immediate
  * effects of hooks. Each method may be repeated: an agent sends again what was under way when its connection broke.
  */
-import { hookView } from "@cantrip/model";
+import { hookView, readSecret } from "@cantrip/model";
 import type {
   ActionResult,
   HookChanges,
@@ -17,7 +17,6 @@ import { internalsOf } from "../live/internals.ts";
 import type { Cause, LiveModel, LogLevel, LogRecord, Request } from "../models.ts";
 import type { Assignment, HookSetting, ResourceInfo, StartedOperation } from "./agent-protocol.ts";
 import { assignmentOf } from "./assignment.ts";
-import { readSecret, type SecretQuery } from "./secrets.ts";
 
 const longPollMs = 25_000;
 const levels = new Set(["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
@@ -165,9 +164,12 @@ async function finish(call: AgentCall): Promise<unknown> {
   if (current?.id !== operationId) return {};
   const outcome = call.params["outcome"] as OperationOutcome;
   const result = call.params["result"] as ActionResult | undefined;
-  if (current.taskId !== undefined && result)
-    await finishAction(call, unit.name, current.taskId, result, outcome);
-  // An action's changes are committed with its task.
+  if (current.taskId !== undefined && result) {
+    // An action's changes are committed with its task; a commit that is refused makes a failed task.
+    const changes = outcome.kind === "success" && outcome.changes ? { changes: outcome.changes } : {};
+    await run(call, { type: "finish-task", task: current.taskId, unit: unit.name, result, ...changes });
+    return {};
+  }
   await run(call, { type: "finish-operation", unit: unit.name, operationId, outcome });
   return {};
 }
@@ -205,15 +207,14 @@ async function setStatus(call: AgentCall): Promise<unknown> {
   return {};
 }
 
-async function secretContent(call: AgentCall): Promise<unknown> {
-  const { id, label, mode, newlabel } = call.params;
-  const query: SecretQuery = {
+/** What the unit tracks from now on comes with the hook's commit. */
+function secretContent(call: AgentCall): unknown {
+  const { id, label, mode } = call.params;
+  const reading = readSecret(call.model.state, ownUnit(call).name, {
     mode: mode === "peek" || mode === "refresh" ? mode : "tracked",
     ...(typeof id === "string" ? { id } : {}),
     ...(typeof label === "string" ? { label } : {}),
-    ...(typeof newlabel === "string" ? { newLabel: newlabel } : {}),
-  };
-  const reading = await readSecret(call.model, ownUnit(call).name, query);
+  });
   const content = internals(call).vault.read(call.model.uuid, reading.contentId);
   return { id: reading.id, revision: reading.revision, content };
 }

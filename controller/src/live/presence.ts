@@ -77,11 +77,10 @@ export class Presence {
       { type: "machine-agent", machine, status: "started", message: "", ...details },
       { by: "agent" },
     );
+    // The model knows what they were doing; this says that they are there.
     for (const unit of unitsOn(model, machine)) {
-      if (unit.agentStatus.status !== "lost") continue;
-      const status = unit.uniter.failed ? "error" : unit.uniter.current ? "executing" : "idle";
       await model.execute(
-        { type: "unit-agent", unit: unit.name, status, message: "" },
+        { type: "unit-agent", unit: unit.name, status: "idle", message: "" },
         { by: "agent", unit: unit.name },
       );
     }

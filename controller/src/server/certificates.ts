@@ -118,10 +118,14 @@ async function importKey(pem: string): Promise<CryptoKey> {
 }
 
 /** One file for both: a certificate on disk always has its key. */
-function savePair(directory: string, name: string, pair: KeyPair): KeyPair {
-  writeFileAtomic(join(directory, `${name}.pem`), `${pair.key.trim()}\n${pair.certificate.trim()}\n`, {
-    mode: 0o600,
-  });
+function savePair(directory: string, name: string, { key, certificate }: KeyPair): KeyPair {
+  const pair = {
+    key: `${key.trim()}
+`,
+    certificate: `${certificate.trim()}
+`,
+  };
+  writeFileAtomic(join(directory, `${name}.pem`), pair.key + pair.certificate, { mode: 0o600 });
   return pair;
 }
 

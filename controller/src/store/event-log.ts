@@ -152,7 +152,7 @@ export class EventLog {
       before = Number.MAX_SAFE_INTEGER,
       types,
       limit = 10_000,
-    }: { after?: number; before?: number; types?: readonly string[]; limit?: number },
+    }: { after?: number; before?: number; types?: readonly string[]; limit?: number } = {},
   ): LoggedEvent[] {
     const typed = types ? ` AND type IN (${types.map(() => "?").join(", ")})` : "";
     const where = `seq > ? AND seq < ?${typed} ORDER BY seq DESC LIMIT ?`;
