@@ -335,12 +335,11 @@ async function baseImage({ cache }: Paths): Promise<string> {
 
 /** The address that pods ask for names. */
 async function dnsAddress(client: Client): Promise<string> {
-  const answer = await client.json<Record<string, { results: { stdout?: string } }>>([
-    "exec",
-    "--unit",
-    "k8s/leader",
-    "--",
-    "k8s kubectl get service coredns -n kube-system -o jsonpath={.spec.clusterIP}",
-  ]);
-  return Object.values(answer)[0]?.results.stdout?.trim() ?? "";
+  const question = ["k8s", "kubectl", "get", "service", "coredns", "-n", "kube-system", "-o", "json"];
+  const answer = await client.must(["exec", "--unit", "k8s/leader", "--format", "json", "--", ...question]);
+  const { results } = Object.values(
+    JSON.parse(answer) as Record<string, { results: { stdout?: string } }>,
+  )[0] ?? { results: {} };
+  const service = JSON.parse(results.stdout ?? "{}") as { spec?: { clusterIP?: string } };
+  return service.spec?.clusterIP ?? "";
 }
