@@ -2,7 +2,20 @@
  * The client's files, in Juju's formats (juju-api.md 1.5): which controllers there are, who we are there, which models.
  * Several controllers share one directory; everything that is not ours is kept as it is.
  */
-import { chownSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { readYaml, writeYaml } from "@cantrip/metadata";
@@ -240,6 +253,7 @@ export function forgetController(directory: string, name: string, owner?: Owner)
   rmSync(join(directory, "cookies", `${name}.json`), { force: true });
   if (next !== undefined) return;
   // The last one: nothing is left that these files could say.
-  for (const file of ["controllers.yaml", "accounts.yaml", "models.yaml", "ssh", "cookies"]) rmSync(join(directory, file), { recursive: true, force: true });
+  for (const file of ["controllers.yaml", "accounts.yaml", "models.yaml", "ssh", "cookies"])
+    rmSync(join(directory, file), { recursive: true, force: true });
   if (readdirSync(directory).length === 0) rmdirSync(directory);
 }

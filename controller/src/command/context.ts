@@ -143,17 +143,30 @@ export class Context {
     return api;
   }
 
+  /** Whether what is removed has to be confirmed first: where the model's `mode` says so, as with juju. */
+  async asksBeforeRemoval({ api }: ModelConnection): Promise<boolean> {
+    if (this.options["prompt"] === false || this.options["dryRun"] === true) return false;
+    if (this.io.env["JUJU_SKIP_CONFIRMATION"] === "1") return false;
+    const { config } = await api.call<{ config: Record<string, { value: unknown }> }>(
+      "ModelConfig",
+      "ModelGet",
+    );
+    return String(config["mode"]?.value ?? "").includes("requires-prompts");
+  }
+
   close(): void {
     for (const api of this.#open.splice(0)) api.close();
   }
 
   /** Asks before what cannot be undone; `--no-prompt` and JUJU_SKIP_CONFIRMATION answer yes. */
-  async confirm(question: string): Promise<void> {
+  async confirm(question = ""): Promise<void> {
     const { env } = this.io;
     if (this.options["prompt"] === false || env["JUJU_SKIP_CONFIRMATION"] === "1") return;
-    const answer = await this.io.ask(`${question} Continue [y/N]? `);
+    const answer = await this.io.ask(`${question}Continue [y/N]? `);
     if (answer === undefined)
-      throw new CommandError(`${question.trim()} Nobody can be asked here: say --no-prompt`);
+      throw new CommandError(
+        "nothing was done: stdin is no terminal, so nobody can confirm; say --no-prompt",
+      );
     if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError("aborted");
   }
 }

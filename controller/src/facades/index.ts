@@ -10,6 +10,7 @@ import "./charms.ts";
 import "./client.ts";
 import "./cloud.ts";
 import "./controller.ts";
+import "./insight.ts";
 import "./key-manager.ts";
 import "./machine-manager.ts";
 import "./model-config.ts";

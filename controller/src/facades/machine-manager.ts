@@ -21,11 +21,12 @@ async function addMachine(connection: Connection, given: Params): Promise<{ mach
   if (given["placement"] !== undefined)
     throw new ApiError("not supported", "placement of machines is not supported");
   const model = modelOf(connection);
-  const before = new Set(Object.keys(model.state.machines));
   const constraints = record(given, "constraints");
-  const done = model.execute({ type: "add-machine", base: baseOf(given), constraints }, causeOf(connection));
-  const machine = Object.keys(model.state.machines).find((id) => !before.has(id));
-  await done;
+  const events = await model.execute(
+    { type: "add-machine", base: baseOf(given), constraints },
+    causeOf(connection),
+  );
+  const machine = events.find((event) => event.type === "machine-added")?.machine.id;
   return { machine: machine ?? "" };
 }
 

@@ -1,18 +1,27 @@
 /** `deploy`: all that can be wrong is found before anything is sent, so that a refused deploy changes nothing. */
 import { isApplicationName } from "@cantrip/metadata";
+import type { FullStatus } from "../../facades/status/wire.ts";
 import type { Run } from "../catalogue.ts";
 import { localCharm, type LocalCharm } from "../charm-file.ts";
 import { first, type Context, type ModelConnection } from "../context.ts";
-import { CommandError, RequestError, UsageError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import { checkSettings, givenSettings, settingsYaml, type Settings } from "../settings.ts";
 import { uploadCharm, uploadResource } from "../upload.ts";
-import { existingFile, keyValue, parseBase, parseConstraints, placements, wholeNumber } from "../values.ts";
+import {
+  existingFile,
+  keyValue,
+  parseBase,
+  parseConstraints,
+  placements,
+  wholeNumber,
+  type Placement,
+} from "../values.ts";
 
 export const deploy: Run = async (context, args) => {
   const plan = await planned(context, args);
   const model = await context.model();
-  await refuseDuplicate(model, plan.application);
   const placement = placements(context.options["to"], model.uuid);
+  await refuseImpossible(model, plan.application, placement);
   context.inform(`Located local charm "${plan.charm.name}" in ${plan.charm.path}`);
   const url = await uploadCharm(model.destination, plan.charm.path, plan.charm.name);
   const resources = await uploadPending(context, model, plan.application, plan.files);
@@ -91,15 +100,21 @@ export function resourceFiles(
   );
 }
 
-async function refuseDuplicate({ api }: ModelConnection, application: string): Promise<void> {
-  const isThere = await api.call("Application", "Get", { application }).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof RequestError && error.message.includes("not found")) return false;
-      throw error;
-    },
-  );
-  if (!isThere) return;
+/** Against the model as it is, so that a refused deploy leaves nothing behind. */
+async function refuseImpossible(
+  { api }: ModelConnection,
+  application: string,
+  placement: readonly Placement[],
+): Promise<void> {
+  const { applications, machines } = await api.call<FullStatus>("Client", "FullStatus", { patterns: [] });
+  const unknown = placement.find(({ directive }) => !Object.hasOwn(machines, directive ?? ""));
+  if (unknown?.scope === "#")
+    throw new CommandError(`cannot deploy "${application}": machine ${unknown.directive ?? ""} not found`);
+  if (unknown)
+    throw new CommandError(
+      `cannot deploy "${application}" to "${unknown.directive ?? unknown.scope}": expected ids of machines, others are not supported yet`,
+    );
+  if (!Object.hasOwn(applications, application)) return;
   throw new CommandError(
     `cannot add application "${application}": application already exists\n\n` +
       `To deploy the charm under another name: cantrip deploy CHARM OTHER-NAME\n` +

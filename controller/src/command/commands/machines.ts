@@ -1,7 +1,7 @@
 /** Machines: shown, added, removed. */
 import type { FullStatus } from "../../facades/status/wire.ts";
 import type { Run } from "../catalogue.ts";
-import type { ErrorItem } from "../context.ts";
+import type { Context, ErrorItem, ModelConnection } from "../context.ts";
 import { CommandError, Silent, UsageError } from "../errors.ts";
 import { emit, painter } from "../output.ts";
 import { statusDocument } from "../status/document.ts";
@@ -58,21 +58,40 @@ export const addMachine: Run = async (context, [target]) => {
 };
 
 export const removeMachine: Run = async (context, ids) => {
-  const { options, io } = context;
+  const { options } = context;
   const wrong = ids.find((id) => !/^\d+(?:\/[a-z]+\/\d+)*$/.test(id));
   if (wrong !== undefined) throw new UsageError(`invalid machine id "${wrong}"`);
   if (options["keepInstance"] === true) throw new CommandError("--keep-instance is not supported yet");
-  const { api } = await context.model();
+  const model = await context.model();
+  if (await context.asksBeforeRemoval(model)) {
+    report(context, ids, await destroy(context, model, ids, true));
+    await context.confirm();
+  }
+  if (!report(context, ids, await destroy(context, model, ids, options["dryRun"] === true)))
+    throw new Silent(1);
+};
+
+async function destroy(
+  { options }: Context,
+  { api }: ModelConnection,
+  ids: string[],
+  isDryRun: boolean,
+): Promise<ErrorItem[]> {
   const { results } = await api.call<{ results: ErrorItem[] }>("MachineManager", "DestroyMachineWithParams", {
     "machine-tags": ids.map((id) => `machine-${id.replaceAll("/", "-")}`),
     force: options["force"] === true,
     keep: false,
-    "dry-run": options["dryRun"] === true,
+    "dry-run": isDryRun,
   });
+  return results;
+}
+
+/** @returns whether all of it went well */
+function report({ io }: Context, ids: string[], results: ErrorItem[]): boolean {
   ids.forEach((id, index) => {
     const error = results[index]?.error;
     if (error) io.err(`ERROR removing machine ${id} failed: ${error.message}\n`);
     else io.out(`will remove machine ${id}\n`);
   });
-  if (results.some(({ error }) => error)) throw new Silent(1);
-};
+  return results.every(({ error }) => !error);
+}

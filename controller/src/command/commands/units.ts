@@ -53,9 +53,9 @@ export const removeApplication: Run = (context, applications) =>
 
 async function remove(context: Context, removal: Removal, names: string[]): Promise<void> {
   const model = await context.model();
-  if (await asksFirst(context, model)) {
+  if (await context.asksBeforeRemoval(model)) {
     report(context, removal, names, await destroy(model, removal, names, { "dry-run": true }));
-    await context.confirm("");
+    await context.confirm();
   }
   const options = {
     force: context.options["force"] === true,
@@ -64,16 +64,6 @@ async function remove(context: Context, removal: Removal, names: string[]): Prom
   const isDryRun = context.options["dryRun"] === true;
   const results = await destroy(model, removal, names, { ...options, "dry-run": isDryRun });
   if (!report(context, removal, names, results)) throw new Silent(1);
-}
-
-/** Only where the model's `mode` says so, as with juju. */
-async function asksFirst({ options }: Context, { api }: ModelConnection): Promise<boolean> {
-  if (options["prompt"] === false || options["dryRun"] === true) return false;
-  const { config } = await api.call<{ config: Record<string, { value: unknown }> }>(
-    "ModelConfig",
-    "ModelGet",
-  );
-  return String(config["mode"]?.value ?? "").includes("requires-prompts");
 }
 
 type Result = ErrorItem & { info?: Record<string, unknown> };

@@ -9,10 +9,8 @@ export const AddRelation: FacadeMethod = async (connection, params) => {
   const endpoints = twoEndpoints(params);
   if (texts(params, "via-cidrs").length > 0)
     throw new ApiError("not supported", "--via is for relations across models");
-  const before = new Set(Object.keys(model.state.relations));
-  const done = model.execute({ type: "integrate", endpoints }, causeOf(connection));
-  const added = Object.values(model.state.relations).find(({ id }) => !before.has(String(id)));
-  await done;
+  const events = await model.execute({ type: "integrate", endpoints }, causeOf(connection));
+  const added = events.find((event) => event.type === "relation-added")?.relation;
   return { endpoints: added ? wireEndpoints(added) : {} };
 };
 

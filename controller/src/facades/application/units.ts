@@ -11,16 +11,12 @@ export const AddUnits: FacadeMethod = async (connection, params) => {
   const count = wholeNumber(params, "num-units", { fallback: 1, min: 1, max: mostUnitsAtOnce });
   if (list(params, "attach-storage").length > 0)
     throw new ApiError("not supported", "attach-storage is not supported yet");
-  const before = new Set(Object.keys(model.state.units));
-  // decided and applied before the promise is awaited, so that nobody else's units come in between
-  const done = model.execute(
+  const events = await model.execute(
     { type: "add-unit", application, count, placement: placements(params) },
     causeOf(connection),
   );
-  const added = Object.values(model.state.units).filter((unit) => !before.has(unit.name));
-  await done;
-  const names = added.filter((unit) => unit.application === application).map(({ name }) => name);
-  return { units: names.toSorted(naturally) };
+  const units = events.flatMap((event) => (event.type === "unit-added" ? [event.unit] : []));
+  return { units: units.filter((unit) => unit.startsWith(`${application}/`)).toSorted(naturally) };
 };
 
 export const DestroyUnit: FacadeMethod = async (connection, params) => ({
