@@ -30,7 +30,7 @@ describe("a packed charm", () => {
     );
     expect([exitCode, stderr, world.status]).toEqual([0, "", "active"]);
     expect(buffer.changes.relations[0]?.unit).toEqual({ greeting: "hello" });
-    expect(effects.logged).toEqual([{ level: "debug", text: "converged: active" }]);
+    expect(effects.logged).toEqual([{ level: "debug", text: "guests:0: converged: active" }]);
   });
 
   test("runs its actions", async () => {

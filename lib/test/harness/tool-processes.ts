@@ -52,7 +52,7 @@ export async function startTools({ view, buffer, effects }: FarSide): Promise<To
     calls,
     stop: () => {
       server.close();
-      rmSync(folder, { recursive: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
