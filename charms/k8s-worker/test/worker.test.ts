@@ -7,7 +7,7 @@ import { K8sWorkerCharm } from "../src/index.ts";
 
 const dispatch = dispatcher(new URL("..", import.meta.url));
 const CLUSTER = "k8s-3b59ed4e";
-const SECRET = "secret:d1u5j4nmp25c7a8k2v10";
+const SECRET = "d1u5j4nmp25c7a8k2v10";
 
 let cluster: FakeCluster;
 let machine: FakeMachine;
@@ -33,7 +33,7 @@ const bagOf = (then: Then) => then.relations[0]?.ownUnitData ?? {};
 /** The control plane has offered this token. */
 function offered(token: string, revision = "0", given: State = integrated()): State {
   const [relation] = given.relations ?? [];
-  const appData = { "node-kind": "package", "gpu/0": "pending-n1", "gpu/0-secret-id": SECRET };
+  const appData = { "node-kind": "package", "gpu/0": "pending-n1", "gpu/0-secret-id": `secret:${SECRET}` };
   return {
     ...given,
     relations: [{ ...relation!, appData }],
