@@ -1,0 +1,260 @@
+import { describe, expect, test } from "vitest";
+import {
+  Charm,
+  EventSource,
+  type Framework,
+  type HookEvent,
+  NotDeferrable,
+  type RelationEvent,
+  UnknownName,
+} from "@cantrip/lib";
+import { type EventGiven, GivenError, type State, dispatcher } from "@cantrip/lib/testing";
+
+const dispatch = dispatcher(new URL("charms/contract/", import.meta.url));
+
+/** A charm whose constructor is `observe`. */
+function charmOf(observe: (charm: Charm, framework: Framework) => void) {
+  return class extends Charm {
+    constructor(framework: Framework) {
+      super(framework);
+      observe(this, framework);
+    }
+  };
+}
+
+test("handlers run in the order in which they began to observe, each awaited", async () => {
+  const ran: string[] = [];
+  const Tested = charmOf(({ on }, framework) => {
+    framework.observe(on.start, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      ran.push("slow");
+    });
+    framework.observe(on.start, () => void ran.push("quick"));
+    framework.observe(on.stop, () => void ran.push("other"));
+  });
+  await dispatch(Tested, "start");
+  expect(ran).toEqual(["slow", "quick"]);
+});
+
+test("a library's own event reaches its observers at once", async () => {
+  const ran: string[] = [];
+  const ready = new EventSource<{ endpoint: string }>("db.ready");
+  const Tested = charmOf(({ on }, framework) => {
+    framework.observe(on.start, async () => {
+      await framework.emit(ready, { endpoint: "a:1" });
+      ran.push("after");
+    });
+    framework.observe(ready, ({ endpoint }) => void ran.push(endpoint));
+  });
+  await dispatch(Tested, "start");
+  expect(ran).toEqual(["a:1", "after"]);
+});
+
+test.each([
+  ["relation", ({ on }: Charm) => on.relation("nope")],
+  ["storage", ({ on }: Charm) => on.storage("nope")],
+  ["action", ({ on }: Charm) => on.action("nope")],
+])("observing a %s that the charm does not define is a mistake", async (_, observe) => {
+  await expect(dispatch(charmOf(observe), "start")).rejects.toThrow(UnknownName);
+});
+
+describe("relation events", () => {
+  const given: State = {
+    relations: [{ endpoint: "db", id: 7, app: "pg", units: { "pg/0": {}, "pg/1": {} } }],
+  };
+
+  test.each<[EventGiven, unknown]>([
+    [
+      { hook: "db-relation-changed", unit: "pg/1" },
+      { app: "pg", unit: "pg/1" },
+    ],
+    [
+      { hook: "db-relation-departed", unit: "pg/1" },
+      { app: "pg", unit: "pg/1", departingUnit: "pg/1" },
+    ],
+    [
+      { hook: "db-relation-departed", unit: "pg/1", departingUnit: "web/0" },
+      { app: "pg", unit: "pg/1", departingUnit: "web/0" },
+    ],
+    ["db-relation-created", { app: "pg" }],
+    ["db-relation-broken", { app: "pg" }],
+  ])("%o", async (event, expected) => {
+    const seen: unknown[] = [];
+    const Tested = charmOf(({ on }, framework) => {
+      const see = ({ relation: { id }, app, unit, departingUnit }: RelationEvent) =>
+        void seen.push({ id, app, unit, departingUnit });
+      for (const source of Object.values(on.relation("db"))) framework.observe(source, see);
+    });
+    await dispatch(Tested, event, given);
+    expect(seen).toEqual([{ id: 7, ...(expected as object) }]);
+  });
+
+  test.each<[EventGiven, string]>([
+    ["db-relation-changed", "could be about several units: say which"],
+    ["website-relation-created", 'needs a relation of "website", and there is none'],
+    ["secret-changed", "needs one of the secrets"],
+    [{ action: "nope" }, 'the charm defines no action "nope"'],
+  ])("a test that does not say enough is told: %o", async (event, reason) => {
+    await expect(
+      dispatch(
+        charmOf(() => undefined),
+        event,
+        given,
+      ),
+    ).rejects.toThrow(GivenError);
+    await expect(
+      dispatch(
+        charmOf(() => undefined),
+        event,
+        given,
+      ),
+    ).rejects.toThrow(reason);
+  });
+
+  test.each<[State, string]>([
+    [{ relations: [{ endpoint: "nope" }] }, 'no endpoint "nope"'],
+    [
+      {
+        relations: [
+          { endpoint: "db", id: 1 },
+          { endpoint: "website", id: 1 },
+        ],
+      },
+      "two relations have the same id",
+    ],
+    [
+      { relations: [{ endpoint: "db", app: "pg", units: { "mysql/0": {} } }] },
+      'unit "mysql/0" is not of "pg"',
+    ],
+    [{ relations: [{ endpoint: "peers", app: "pg" }] }, 'its application is "web"'],
+    [{ resources: { nope: "/x" } }, 'no resource "nope"'],
+  ])("a state that cannot be is refused: %o", async (state, reason) => {
+    await expect(
+      dispatch(
+        charmOf(() => undefined),
+        "start",
+        state,
+      ),
+    ).rejects.toThrow(reason);
+  });
+});
+
+describe("deferring", () => {
+  const ran: string[] = [];
+  let again = true;
+  const Deferring = charmOf(({ on }, framework) => {
+    const handle = (event: HookEvent) => {
+      ran.push(event.name);
+      if (again) event.defer();
+    };
+    framework.observe(on.configChanged, handle, { as: "handle" });
+    framework.observe(on.relation("db").changed, handle, { as: "handle" });
+    framework.observe(on.start, () => void ran.push("plain"));
+  });
+  const relations = [{ endpoint: "db", app: "pg", units: { "pg/0": {} } }];
+
+  test("brings the event back before the next one, in order, until it is done", async () => {
+    ran.length = 0;
+    again = true;
+    const first = await dispatch(Deferring, "config-changed", { relations });
+    const second = await dispatch(Deferring, "db-relation-changed", first);
+    expect(ran.splice(0)).toEqual(["config-changed", "config-changed", "db-relation-changed"]);
+    expect(second.deferred.map(({ event }) => event)).toEqual(["config-changed", "db-relation-changed"]);
+    again = false;
+    const third = await dispatch(Deferring, "start", second);
+    expect(ran.splice(0)).toEqual(["config-changed", "db-relation-changed", "plain"]);
+    expect(third.deferred).toEqual([]);
+  });
+
+  test("an event that waits already is not queued twice", async () => {
+    ran.length = 0;
+    again = true;
+    const first = await dispatch(Deferring, "config-changed", { relations });
+    const second = await dispatch(Deferring, "config-changed", first);
+    expect([second.deferred.length, ran]).toEqual([1, ["config-changed", "config-changed"]]);
+  });
+
+  test("what nobody waits for any more, or what is gone, is dropped", async () => {
+    ran.length = 0;
+    again = true;
+    const deferred = [
+      {
+        event: "db-relation-changed",
+        observer: "handle",
+        snapshot: { kind: "relation", endpoint: "db", id: 99 },
+      },
+      { event: "config-changed", observer: "renamed", snapshot: { kind: "hook" } },
+      { event: "website-relation-changed", observer: "handle", snapshot: null },
+    ];
+    const then = await dispatch(Deferring, "start", { deferred });
+    expect([then.deferred, ran]).toEqual([[], ["plain"]]);
+  });
+
+  test.each<EventGiven>(["stop", "remove", { action: "backup" }])(
+    "events of the moment cannot wait: %o",
+    async (event) => {
+      const Tested = charmOf(({ on }, framework) => {
+        for (const source of [on.stop, on.remove, on.action("backup")])
+          framework.observe(source as EventSource<HookEvent>, (e) => e.defer());
+      });
+      await expect(dispatch(Tested, event)).rejects.toThrow(NotDeferrable);
+    },
+  );
+});
+
+describe("collecting a status", () => {
+  const Collecting = charmOf(({ on }, framework) => {
+    for (const source of [on.collectUnitStatus, on.collectAppStatus]) {
+      framework.observe(source, (event) => {
+        event.addStatus({ status: "active", message: "" });
+        event.addStatus({ status: "waiting", message: "one" });
+        event.addStatus({ status: "waiting", message: "two" });
+      });
+    }
+  });
+
+  test("sets the worst, of equals the first, for the application on its leader only", async () => {
+    const follower = await dispatch(Collecting, "update-status");
+    const leader = await dispatch(Collecting, "update-status", { leader: true });
+    expect([follower.status, follower.appStatus]).toEqual(["waiting: one", "unknown"]);
+    expect([leader.status, leader.appStatus]).toEqual(["waiting: one", "waiting: one"]);
+  });
+});
+
+test("stored values come back in the next dispatch, not from one that failed", async () => {
+  const Counting = charmOf(({ on, stored }, framework) => {
+    framework.observe(on.start, () => stored.set("count", Number(stored.get("count") ?? 0) + 1));
+    framework.observe(on.stop, () => {
+      stored.set("count", 100);
+      throw new Error("boom");
+    });
+  });
+  const given = await dispatch(Counting, "start");
+  await expect(dispatch(Counting, "stop", given)).rejects.toThrow("boom");
+  expect((await dispatch(Counting, "start", given)).stored).toEqual({ count: 2 });
+});
+
+test("what a test gives in place of the outside world reaches the constructor", async () => {
+  class Reaching extends Charm {
+    constructor(framework: Framework, fakes: { answer: () => number } = { answer: () => 0 }) {
+      super(framework);
+      framework.observe(this.on.start, () =>
+        this.model.unit.setStatus({ status: "active", message: String(fakes.answer()) }),
+      );
+    }
+  }
+  expect((await dispatch(Reaching, "start", {}, { fakes: { answer: () => 42 } })).status).toBe("active: 42");
+});
+
+test("a log of the whole dispatch comes with the outcome", async () => {
+  const Logging = charmOf(({ on, log }, framework) => {
+    framework.observe(on.start, () => {
+      log.info("one");
+      log.error("two");
+    });
+  });
+  expect((await dispatch(Logging, "start")).log).toEqual([
+    { level: "info", text: "one" },
+    { level: "error", text: "two" },
+  ]);
+});
