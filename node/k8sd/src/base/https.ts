@@ -52,15 +52,16 @@ export class HttpsClient {
 
   /** The answer's head with its body still to be read: for watches. @throws Unreachable */
   open(call: Call): Promise<IncomingMessage> {
-    const { body, contentType = "application/json", timeoutMs = 10_000 } = call;
+    const { timeoutMs = 10_000 } = call;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const outgoing = httpsRequest(this.#options(call, body === undefined ? undefined : contentType), resolve);
+    const text = textOf(call.body);
+    const outgoing = httpsRequest(this.#options(call, text), resolve);
     const timer = setTimeout(
       () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
     outgoing.on("error", reject);
-    outgoing.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
+    outgoing.end(text);
     return this.#bounded(call, promise).finally(() => clearTimeout(timer));
   }
 
@@ -68,16 +69,19 @@ export class HttpsClient {
     this.#agent.destroy();
   }
 
-  #options(call: Call, contentType: string | undefined): RequestOptions {
+  #options({ method, path, signal, contentType = "application/json" }: Call, text: string | undefined) {
+    // Without the length Node sends the body of a DELETE unannounced, and the server takes it for the next request.
+    const body =
+      text === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(text) };
     return {
-      method: call.method,
+      method,
       host: this.#origin.hostname.replace(/^\[|\]$/g, ""),
       port: this.#origin.port || 443,
-      path: call.path,
+      path,
       agent: this.#agent,
-      headers: { accept: "application/json", ...(contentType && { "content-type": contentType }) },
-      ...(call.signal && { signal: call.signal }),
-    };
+      headers: { accept: "application/json", ...body },
+      ...(signal && { signal }),
+    } satisfies RequestOptions;
   }
 
   async #bounded<T>({ method, path }: Call, answer: Promise<T>): Promise<T> {
@@ -88,6 +92,9 @@ export class HttpsClient {
     }
   }
 }
+
+const textOf = (body: unknown): string | undefined =>
+  body === undefined || typeof body === "string" ? body : JSON.stringify(body);
 
 function readText(response: IncomingMessage): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();

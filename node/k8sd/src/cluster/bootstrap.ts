@@ -11,11 +11,13 @@ import { until } from "../base/until.ts";
 import { etcdClient } from "../etcd/client.ts";
 import { nodeRights, revocationPolicy } from "../features/access.ts";
 import { kubeClient } from "../kube/client.ts";
+import { firstNodeRange } from "../network/plan.ts";
+import { writeCniConfig } from "../network/cni.ts";
 import { controlPlaneDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
 import { start } from "../node/services.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
-import { prepareNode, wantedServices } from "./prepare.ts";
+import { prepareContainerd, prepareNode, wantedServices } from "./prepare.ts";
 import { Store, type NodeRow } from "./store.ts";
 
 export interface Progress {
@@ -24,13 +26,28 @@ export interface Progress {
   step(name: string): void;
 }
 
+interface BootstrapTask {
+  readonly config: BootstrapConfig;
+  /** Called once there is an API: network and features come up while the rest of the bootstrap goes on. */
+  started(identity: Identity): Promise<void>;
+}
+
 export async function bootstrap(
   paths: Paths,
   identity: Identity,
-  config: BootstrapConfig,
+  task: BootstrapTask,
   progress: Progress,
 ): Promise<Identity> {
+  const { config } = task;
   const { name, address, credential, settings } = identity;
+  const options = {
+    taints: config["control-plane-taints"] ?? [],
+    disableRbac: config["disable-rbac"] ?? false,
+  };
+  const defaults = controlPlaneDefaults(paths, identity, options);
+  progress.step("starting containerd");
+  await prepareContainerd(paths, config, defaults);
+  await start("containerd");
   progress.step("making certificates");
   await ensureControlPlanePki(paths, {
     name,
@@ -40,37 +57,36 @@ export async function bootstrap(
     extraSans: config["extra-sans"] ?? [],
   });
   progress.step("writing configuration");
-  const options = {
-    taints: config["control-plane-taints"] ?? [],
-    disableRbac: config["disable-rbac"] ?? false,
-  };
-  await prepareNode(paths, identity, config, controlPlaneDefaults(paths, identity, options));
+  await prepareNode(paths, identity, config, defaults);
   await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
-  return startControlPlane(paths, identity, config, progress);
+  // The first node's range is known: with it in place the kubelet is Ready at its first word.
+  if (settings.networkEnabled) await writeCniConfig(paths, firstNodeRange(settings.podCidr));
+  return startControlPlane(paths, identity, task, progress);
 }
 
-/** etcd, API server and containerd start side by side; the rest follows as soon as there is an API to talk to. */
+/** etcd, the API server and the images side by side; the rest as soon as there is an API to talk to. */
 async function startControlPlane(
   paths: Paths,
   identity: Identity,
-  config: BootstrapConfig,
+  task: BootstrapTask,
   progress: Progress,
 ): Promise<Identity> {
-  const waiting = { timeoutMs: progress.timeoutMs, intervalMs: 50, signal: progress.signal };
-  const rest = wantedServices(identity).filter(
-    (service) => !["etcd", "kube-apiserver", "containerd"].includes(service),
-  );
-  progress.step("starting etcd, the API server and containerd");
-  await start("etcd", "kube-apiserver", "containerd");
+  const waiting = { timeoutMs: progress.timeoutMs, intervalMs: 30, signal: progress.signal };
+  progress.step("starting etcd and the API server");
+  await start("etcd", "kube-apiserver");
   const images = importImages(paths, progress.signal);
   images.catch(() => undefined);
-  const memberId = await claimDatastore(paths, identity, config, waiting);
-  progress.step("waiting for the API server");
+  const memberId = await claimDatastore(paths, identity, task.config, waiting);
   const kube = await kubeClient(paths, identity.settings.securePort, "k8sd-client");
   try {
+    progress.step("waiting for the API server to answer");
+    await until("the API server answers", () => kube.answers(), waiting);
+    await start("kubelet");
+    progress.step("waiting for the API server to be ready");
     await until("the API server is ready", () => kube.isReady(), waiting);
     progress.step("starting the other services");
-    await start(...rest);
+    await start(...wantedServices(identity));
+    await task.started(identity);
     await Promise.all([...nodeRights(), ...revocationPolicy()].map((object) => kube.apply(object)));
     progress.step("importing images");
     await images;

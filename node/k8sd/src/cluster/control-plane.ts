@@ -9,6 +9,9 @@ import type { FeatureContext } from "../features/feature.ts";
 import { allFeatures } from "../features/registry.ts";
 import { kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
+import { messageOf } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+import { firstNodeRange } from "../network/plan.ts";
 import { NetworkAgent } from "../network/agent.ts";
 import { readArguments } from "../node/arguments.ts";
 import { readManifest } from "../node/package.ts";
@@ -95,12 +98,27 @@ export class ControlPlane {
   #nodesChanged(nodes: readonly NodeObject[]) {
     this.#nodes = nodes;
     this.#network?.update(nodes);
+    void this.#rangeForFirstNode(nodes);
     const names = nodes
       .map(({ metadata }) => metadata.name)
       .sort()
       .join();
     if (names !== this.#nodeNames) this.features.wake();
     this.#nodeNames = names;
+  }
+
+  /**
+   * Gives a lone node its range at once, the same that the controller-manager would give it seconds later. If that was
+   * quicker, the API server refuses this, which is right.
+   */
+  async #rangeForFirstNode([node, ...others]: readonly NodeObject[]) {
+    const { podCidr, networkEnabled } = this.identity.settings;
+    if (!node || others.length > 0 || node.spec.podCIDR || !networkEnabled) return;
+    const range = firstNodeRange(podCidr);
+    const spec = { podCIDR: range, podCIDRs: [range] };
+    await this.kube.mergePatch(`/api/v1/nodes/${node.metadata.name}`, { spec }).catch((error: unknown) => {
+      log.info(`the range of ${node.metadata.name} is left to the controller-manager: ${messageOf(error)}`);
+    });
   }
 
   #passes(): Pass[] {

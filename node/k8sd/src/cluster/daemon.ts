@@ -195,8 +195,9 @@ export class Daemon {
     journal: Exclude<Journal, { operation: "leave" }>,
     progress: Progress,
   ): Promise<Identity> {
-    if (journal.operation === "bootstrap") return bootstrap(this.paths, identity, journal.config, progress);
-    const started = (joining: Identity) => this.#enter(joining);
+    const started = (member: Identity) => this.#enter(member);
+    if (journal.operation === "bootstrap")
+      return bootstrap(this.paths, identity, { config: journal.config, started }, progress);
     return joinAsWorker(
       this.paths,
       identity,

@@ -27,7 +27,7 @@ import {
   type WorkerRequest,
 } from "./joining.ts";
 import { authorityOf, callPeer, ownTls } from "./peer.ts";
-import { prepareNode, wantedServices } from "./prepare.ts";
+import { prepareContainerd, prepareNode, wantedServices } from "./prepare.ts";
 import { decodeToken, type JoinToken } from "./tokens.ts";
 
 interface JoinTask {
@@ -44,6 +44,10 @@ export async function joinAsWorker(
   progress: Progress,
 ): Promise<Identity> {
   const token = decodeToken(task.token);
+  progress.step("starting containerd");
+  // Its arguments follow from this machine alone: it starts while the control plane is asked.
+  await prepareContainerd(paths, task.config, workerDefaults(paths, begun));
+  await start("containerd");
   progress.step("making keys and certificate requests");
   const requests = await ensureRequests(paths, begun.name);
   progress.step("asking the control plane");

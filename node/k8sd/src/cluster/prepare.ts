@@ -27,24 +27,30 @@ function clusterArguments(config: NodeConfig, service: Service): ArgumentChanges
 export const wantedServices = ({ role, settings }: Identity): Service[] =>
   servicesOf(role).filter((service) => service !== "kube-proxy" || settings.kubeProxyEnabled);
 
+/** What containerd reads; the rest of a node can be written while it starts. */
+export async function prepareContainerd(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {
+  const { containerd = {} } = defaults;
+  await Promise.all([
+    writeArguments(paths, config, { containerd }),
+    configureContainerd(paths, config["extra-node-containerd-config"]),
+    linkCniPlugins(paths),
+  ]);
+}
+
 export async function prepareNode(
   paths: Paths,
   identity: Identity,
   config: NodeConfig,
-  defaults: Defaults,
+  { containerd: _, ...defaults }: Defaults,
 ): Promise<void> {
+  const wanted = wantedServices(identity);
   await Promise.all([
     writeArguments(paths, config, defaults),
     writeExtraFiles(paths, config["extra-node-config-files"] ?? {}),
-    configureContainerd(paths, config["extra-node-containerd-config"]),
-    linkCniPlugins(paths),
     writeKubeconfigs(paths, identity.role, identity.settings.securePort),
+    enable(paths, ...wanted),
+    disable(paths, ...servicesOf(identity.role).filter((service) => !wanted.includes(service))),
   ]);
-  await enable(paths, ...wantedServices(identity));
-  await disable(
-    paths,
-    ...servicesOf(identity.role).filter((service) => !wantedServices(identity).includes(service)),
-  );
 }
 
 async function writeArguments(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {

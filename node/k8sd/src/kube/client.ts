@@ -105,6 +105,12 @@ export class KubeClient {
     }
   }
 
+  /** True as soon as the server speaks at all, even to say that it is not ready. */
+  async answers(): Promise<boolean> {
+    await this.#https.call({ method: "GET", path: "/livez", timeoutMs: 5_000 });
+    return true;
+  }
+
   async isReady(): Promise<boolean> {
     const { status } = await this.#https.call({ method: "GET", path: "/readyz", timeoutMs: 5_000 });
     return status === 200;

@@ -31,6 +31,9 @@ export function planFor(name: string, nodes: readonly NodeObject[]): NetworkPlan
   };
 }
 
+/** The range that the controller-manager gives to the first node that it sees: the first /24. */
+export const firstNodeRange = (podCidr: string): string => `${podCidr.split("/")[0]}/24`;
+
 export const TABLE = "cantrip-k8s";
 
 /** One rule: what leaves the cluster from a pod takes the node's address. The whole table is replaced at once. */
