@@ -25,21 +25,26 @@ export class AgentLog {
     if (!this.#flushing) void this.#flush();
   }
 
+  /** What is said before the end of a unit must arrive before its end. Waits a second at most. */
+  async drain(): Promise<void> {
+    const sent = this.#send(this.#take()).catch(() => undefined);
+    await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  }
+
   async #flush(): Promise<void> {
     this.#flushing = true;
     while (this.#waiting.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, flushMs));
-      const batch = this.#waiting.splice(0, 500);
-      const lost = this.#dropped;
-      this.#dropped = 0;
-      if (lost > 0 && batch[0])
-        batch.unshift({
-          ...batch[0],
-          level: "WARNING",
-          message: `${lost} log lines were dropped while the controller was away`,
-        });
-      await this.#send(batch).catch(() => undefined);
+      await this.#send(this.#take()).catch(() => undefined);
     }
     this.#flushing = false;
+  }
+
+  #take(): LogRecord[] {
+    const batch = this.#waiting.splice(0, 500);
+    const lost = this.#dropped;
+    this.#dropped = 0;
+    const message = `${lost} log lines were dropped while the controller was away`;
+    return lost > 0 && batch[0] ? [{ ...batch[0], level: "WARNING", message }, ...batch] : batch;
   }
 }

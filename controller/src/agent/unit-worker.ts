@@ -189,6 +189,7 @@ export class UnitWorker {
   }
 
   async #report(operationId: string, outcome: OperationOutcome, result?: ActionResult): Promise<void> {
+    if (this.#journal.entry?.kind === "terminate") await this.#parts.log.drain();
     const params = { unit: this.name, operationid: operationId, outcome, ...(result ? { result } : {}) };
     try {
       await this.#parts.link.call("Finish", params);
@@ -373,8 +374,8 @@ export class UnitWorker {
       });
       gone.removeEventListener("abort", onGone);
       const failure = exit.code === undefined ? failureOf(exit) : undefined;
-      if (exit.code === 0)
-        await this.#parts.link.call("FinishExec", { unit: this.name, changes: context.buffer.changes });
+      const { changes } = context.buffer;
+      if (exit.code === 0) await this.#parts.link.call("FinishExec", { unit: this.name, command, changes });
       const stderr = failure ? `${captured.stderr}ERROR ${failure}\n` : captured.stderr;
       return { stdout: captured.stdout, stderr, exitCode: exit.code ?? 1 };
     });

@@ -1,5 +1,5 @@
 /** What a machine's agent and the controller say to each other: facade `Agent` 1. Types only; both sides are built from them. */
-import type { ActionResult, HookChanges, HookView, Operation, OperationOutcome } from "@cantrip/model";
+import type { HookView, Operation } from "@cantrip/model";
 
 /** All that a machine has to do now. The agent acts on the newest one; it never queues them. */
 export interface Assignment {
@@ -35,19 +35,6 @@ export interface StartedOperation extends HookSetting {
   /** of the unit: for install-charm and upgrade-charm-files the new one */
   readonly charm: { readonly url: string; readonly sha256: string; readonly size: number };
   readonly task?: MachineTask & { readonly action: string };
-}
-
-export interface FinishParams {
-  readonly unit: string;
-  readonly operationid: string;
-  readonly outcome: OperationOutcome;
-  /** of a run-action */
-  readonly result?: ActionResult;
-}
-
-export interface FinishExecParams {
-  readonly unit: string;
-  readonly changes: HookChanges;
 }
 
 export interface ResourceInfo {

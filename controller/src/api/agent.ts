@@ -2,7 +2,7 @@
  * Facade `Agent` 1, for machine agents only: arrive, ask for work, start and finish operations, and the immediate
  * effects of hooks. Each method may be repeated: an agent sends again what was under way when its connection broke.
  */
-import { hookView, readSecret } from "@cantrip/model";
+import { emptyBuffer, hookView, readSecret } from "@cantrip/model";
 import type {
   ActionResult,
   HookChanges,
@@ -188,15 +188,26 @@ async function finishTask(call: AgentCall): Promise<unknown> {
   return {};
 }
 
+/**
+ * What a juju-exec on the machine has buffered is committed as a task of its own, which has already run: the log shows
+ * who changed what. One that changed nothing leaves no trace. No agent is offered the task in between: nothing is awaited.
+ */
 async function finishExec(call: AgentCall): Promise<unknown> {
-  const result: ActionResult = { status: "completed", message: "", results: {} };
+  const { name: unit } = ownUnit(call);
+  const changes = call.params["changes"] as HookChanges;
+  if (JSON.stringify(changes) === JSON.stringify(emptyBuffer().changes)) return {};
+  const parameters = { command: text(call, "command") };
   await run(call, {
-    type: "finish-task",
-    task: "",
-    unit: ownUnit(call).name,
-    result,
-    changes: call.params["changes"] as HookChanges,
+    type: "enqueue-action",
+    requests: [{ receiver: unit, action: "juju-exec", parameters }],
   });
+  const task = String(call.model.state.counters.task);
+  await run(call, { type: "start-task", task });
+  const done: ActionResult = { status: "completed", message: "", results: { "return-code": 0 } };
+  await run(call, { type: "finish-task", task, unit, result: done, changes });
+  const ended = call.model.state.tasks[task];
+  if (ended?.status === "failed")
+    throw new ApiError("bad request", `${ended.message}: ${String(ended.results["stderr"])}`);
   return {};
 }
 
@@ -227,17 +238,18 @@ function resource(call: AgentCall): ResourceInfo {
   return { sha256: found.sha256, size: found.size, filename: found.filename };
 }
 
-/** Lines of entities that are not this machine's, or not lines at all, are left out. */
+/** Lines of other machines' entities, or not lines at all, are left out; a unit that has just gone may still speak. */
 function log(call: AgentCall): unknown {
   const { records } = call.params;
   if (!Array.isArray(records)) return {};
-  const mine = new Set([
-    call.connection.user.tag,
-    ...unitsHere(call).map((u) => `unit-${u.name.replace("/", "-")}`),
-  ]);
+  const { tag } = call.connection.user;
+  const units = Object.values(call.model.state.units).filter((u) => u.machine !== call.machine);
+  const others = new Set(units.map((u) => `unit-${u.name.replace("/", "-")}`));
+  const isMine = (entity: unknown) =>
+    entity === tag || (/^unit-.+-\d+$/.test(String(entity)) && !others.has(String(entity)));
   const valid = (records as LogRecord[]).filter(
     (r) =>
-      mine.has(r.entity) &&
+      isMine(r.entity) &&
       typeof r.message === "string" &&
       typeof r.module === "string" &&
       Number.isFinite(r.at),

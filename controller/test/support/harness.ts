@@ -156,8 +156,9 @@ export class TestModel {
   /** The hooks and actions that a unit has run, as the charm itself wrote them to its log. */
   async trace(unit: string): Promise<string[]> {
     const tag = `unit-${unit.replace("/", "-")}`;
-    const lines = (await this.logs()).filter((r) => r.entity === tag && r.message.startsWith("RAN "));
-    return lines.map((r) => r.message.slice(4));
+    // juju-log puts the relation in front of the message.
+    const lines = (await this.logs()).filter((r) => r.entity === tag);
+    return lines.flatMap((r) => /(?:^|: )RAN (.*)$/.exec(r.message)?.[1] ?? []);
   }
 
   async waitFor(
