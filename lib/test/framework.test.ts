@@ -94,6 +94,7 @@ describe("relation events", () => {
     ["website-relation-created", 'needs a relation of "website", and there is none'],
     ["secret-changed", "needs one of the secrets"],
     [{ action: "nope" }, 'the charm defines no action "nope"'],
+    [{ action: "backup", params: { target: 5 } }, "(root).target : must be of type string, given 5"],
   ])("a test that does not say enough is told: %o", async (event, reason) => {
     await expect(
       dispatch(
@@ -194,8 +195,8 @@ describe("deferring", () => {
     "events of the moment cannot wait: %o",
     async (event) => {
       const Tested = charmOf(({ on }, framework) => {
-        for (const source of [on.stop, on.remove, on.action("backup")])
-          framework.observe(source as EventSource<HookEvent>, (e) => e.defer());
+        for (const source of [on.stop, on.remove]) framework.observe(source, (e) => e.defer());
+        framework.observe(on.action("backup"), (e) => e.defer());
       });
       await expect(dispatch(Tested, event)).rejects.toThrow(NotDeferrable);
     },

@@ -60,7 +60,7 @@ describe("relations", () => {
   test("know their application, units and databags", async () => {
     const seen = await probe(given, async ({ model }) => {
       const [relation] = await model.relations("db");
-      const bags = await Promise.all(["pg/0", "pg", "web/0"].map((entity) => relation?.data(entity)));
+      const bags = await Promise.all(["pg/0", "pg", "web/0"].map(async (entity) => relation?.data(entity)));
       return { id: relation?.id, app: relation?.app, units: await relation?.units(), bags };
     });
     expect(seen).toEqual({

@@ -39,6 +39,8 @@ export {
   unitsOf,
   unitsOnMachine,
 } from "./entities.ts";
+export { withDefaults } from "./schema/defaults.ts";
+export { validate as validateAgainstSchema } from "./schema/validate.ts";
 export { portText } from "./decide/ports.ts";
 export { parseDuration } from "./durations.ts";
 
