@@ -26,6 +26,7 @@ WantedBy=multi-user.target
 export function wakeUnit(unit: string): string {
   return `[Unit]
 Description=Wakes ${unit}
+CollectMode=inactive-or-failed
 [Service]
 Type=oneshot
 TimeoutStartSec=600
