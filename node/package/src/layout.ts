@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { cacheEntry, components as pinned, sha256, type BuiltComponent } from "@cantrip/components";
 import type { PackageParts } from "./assemble.ts";
 import { imageTar } from "./image.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, PackageFile } from "./manifest.ts";
 import { rememberedDigest } from "./runtime.ts";
 import { packageVersion } from "./version.ts";
 
@@ -48,15 +48,17 @@ export async function layOut(parts: PackageParts): Promise<Layout> {
     images: images.map(({ ref, place }) => ({ ref, file: place.path })),
     licences: licences.map(({ component, licence, place }) => ({ component, licence, file: place.path })),
     missing: missing(parts),
-    files: places.map(({ path, mode, size, sha256 }) => ({
-      path,
-      mode: `0${mode.toString(8).padStart(3, "0")}`,
-      size,
-      sha256,
-    })),
+    files: places.map(described).sort((a, b) => (a.path < b.path ? -1 : 1)),
   };
   return { places, manifest };
 }
+
+const described = ({ path, mode, size, sha256 }: Place): PackageFile => ({
+  path,
+  mode: `0${mode.toString(8).padStart(3, "0")}`,
+  size,
+  sha256,
+});
 
 function componentVersions({ components, runtime }: PackageParts): Manifest["components"] {
   const upstream = components.components.map(

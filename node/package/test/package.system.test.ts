@@ -219,6 +219,26 @@ describe("on a machine", () => {
     expect(await run(left)).toBe("");
   });
 
+  test("remove leaves nothing of a node with a running cluster", async () => {
+    await run(`${tree()}/install; k8s bootstrap --timeout 2m`);
+    await run(
+      "for i in $(seq 120); do pgrep -x coredns >/dev/null && exit 0; sleep 0.5; done; k8s status; exit 1",
+    );
+    await run(`${tree()}/remove`);
+    const looks = {
+      processes: "pgrep -af 'cantrip/packages|coredns|/pause' | grep -v pgrep",
+      mounts: "cut -d' ' -f5 /proc/self/mountinfo | grep -E '(kubelet|containerd|snap)/|netns/'",
+      namespaces: "ls /run/netns",
+      rules: "{ iptables-save; ip6tables-save; nft list tables; } | grep -E 'KUBE|kube-proxy|cantrip|cni'",
+      routes: "ip route | grep -E 'veth|proto 158'",
+      groups: "ls -d /sys/fs/cgroup/kubepods* /sys/fs/cgroup/*/kubepods*",
+      folders:
+        "ls -d /opt/k8s /opt/cni /opt/containerd /var/snap /etc/kubernetes /etc/cni /etc/containerd /run/containerd /var/lib/kubelet/* /var/lib/containerd/* /var/log/pods /etc/systemd/system/snap.k8s.*",
+    };
+    for (const [what, look] of Object.entries(looks))
+      expect(await run(`{ ${look}; } 2>/dev/null || true`), what).toBe("");
+  });
+
   test("install refuses where the snap is installed, and changes nothing", async () => {
     await run("mkdir -p /snap/k8s");
     const { exitCode, stderr } = await machines.exec(name, [`${tree()}/install`], { timeoutMs: 30_000 });
