@@ -3,7 +3,7 @@
  * connection is lost, instead of waiting for ever.
  */
 import { connectAndLogin } from "@canonical/jujulib";
-import WebSocket from "ws";
+import { WebSocket, type ClientOptions } from "ws";
 import { CommandError, RequestError } from "./errors.ts";
 import { clientVersion } from "./protocol.ts";
 import type { ControllerTarget } from "./target.ts";
@@ -122,7 +122,7 @@ async function connectTo(endpoint: string, target: ControllerTarget, modelUuid?:
     onWSCreated: (created: unknown): void => {
       const ws = created as WebSocket;
       // the library would print it on stdout
-      ws.onerror = null;
+      ws.removeAllListeners("error");
       ws.on("open", () => (isOpen = true));
       socket = ws;
       ws.on("error", (error: Error) => fail((failure = error)));
@@ -177,7 +177,7 @@ function lossOf(endpoint: string): {
 
 /** Trusts this controller's CA alone, and knows the server by the name that every controller's certificate has. */
 function socketClass(ca: string): typeof WebSocket {
-  const options: WebSocket.ClientOptions = { ca, handshakeTimeout: connectMs, maxPayload: 64 * 1024 * 1024 };
+  const options: ClientOptions = { ca, handshakeTimeout: connectMs, maxPayload: 64 * 1024 * 1024 };
   return class extends WebSocket {
     constructor(url: string | URL) {
       super(url, [], Object.assign({ servername: "juju-apiserver" }, options));

@@ -12,12 +12,13 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  statSync,
   rmSync,
   rmdirSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readYaml, writeYaml } from "@cantrip/metadata";
 import { CommandError } from "./errors.ts";
 
@@ -79,13 +80,13 @@ export class ClientFiles {
   }
 
   controllers(): ControllersFile {
-    return this.#read<ControllersFile>("controllers.yaml");
+    return this.#read("controllers.yaml") as ControllersFile;
   }
   accounts(): AccountsFile {
-    return this.#read<AccountsFile>("accounts.yaml");
+    return this.#read("accounts.yaml") as AccountsFile;
   }
   models(): ModelsFile {
-    return this.#read<ModelsFile>("models.yaml");
+    return this.#read("models.yaml") as ModelsFile;
   }
 
   saveControllers(file: ControllersFile): void {
@@ -101,7 +102,7 @@ export class ClientFiles {
   /** Whole or not at all, readable by its owner only. */
   write(name: string, text: string): void {
     const path = join(this.directory, name);
-    this.ensureDirectory(join(path, ".."));
+    this.ensureDirectory(dirname(path));
     const temporary = `${path}.${process.pid}.tmp`;
     const fd = openSync(temporary, "w", 0o600);
     try {
@@ -110,33 +111,35 @@ export class ClientFiles {
     } finally {
       closeSync(fd);
     }
-    this.#give(temporary);
+    this.#give(temporary, path);
     renameSync(temporary, path);
   }
 
   /** Also gives the directories that it has to make to the owner. */
   ensureDirectory(path: string): void {
     if (existsSync(path)) return;
-    this.ensureDirectory(join(path, ".."));
+    this.ensureDirectory(dirname(path));
     mkdirSync(path, { mode: 0o700 });
-    this.#give(path);
+    this.#give(path, dirname(path));
   }
 
   has(name: string): boolean {
     return existsSync(join(this.directory, name));
   }
 
-  #give(path: string): void {
-    if (this.#owner) chownSync(path, this.#owner.uid, this.#owner.gid);
+  /** Under sudo, what root writes into a person's directory stays the person's. */
+  #give(path: string, like: string): void {
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = this.#owner ?? statSync(existsSync(like) ? like : dirname(like));
+    chownSync(path, uid, gid);
   }
 
-  #read<File extends { controllers: object }>(name: string): File {
+  #read(name: string): { controllers: object } {
     const path = join(this.directory, name);
-    const empty = { controllers: {} } as unknown as File;
+    const empty = { controllers: {} };
     if (!existsSync(path)) return empty;
     try {
-      const file = readYaml(path, readFileSync(path, "utf8"));
-      return { ...empty, ...(file as File | null) };
+      return { ...empty, ...(readYaml(path, readFileSync(path, "utf8")) as object | null) };
     } catch (cause) {
       throw new CommandError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
     }

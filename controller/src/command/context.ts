@@ -14,7 +14,7 @@ import {
 import type { Destination } from "./upload.ts";
 
 /** Parsed options, by their camel-case names. */
-export type Options = Record<string, unknown>;
+export type Options = Record<string, string | boolean | string[] | undefined>;
 
 export interface ModelConnection {
   readonly api: Api;
@@ -147,11 +147,11 @@ export class Context {
   async asksBeforeRemoval({ api }: ModelConnection): Promise<boolean> {
     if (this.options["prompt"] === false || this.options["dryRun"] === true) return false;
     if (this.io.env["JUJU_SKIP_CONFIRMATION"] === "1") return false;
-    const { config } = await api.call<{ config: Record<string, { value: unknown }> }>(
+    const { config } = await api.call<{ config: Record<string, { value: string }> }>(
       "ModelConfig",
       "ModelGet",
     );
-    return String(config["mode"]?.value ?? "").includes("requires-prompts");
+    return (config["mode"]?.value ?? "").includes("requires-prompts");
   }
 
   close(): void {

@@ -6,10 +6,10 @@ export interface Io {
   readonly stderrIsTerminal: boolean;
   /** aborted by Ctrl-C */
   readonly interrupted: AbortSignal;
-  out(text: string): void;
-  err(text: string): void;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
   /** One line of an answer; undefined where nobody can be asked. */
-  ask(question: string): Promise<string | undefined>;
+  readonly ask: (question: string) => Promise<string | undefined>;
 }
 
 /** The process's own. The first Ctrl-C ends what the command waits for, the second ends the process. */

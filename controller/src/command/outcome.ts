@@ -113,9 +113,7 @@ function conclude({ io }: Context, results: ActionResult[]): void {
   if (failed.length === 0) return;
   io.err(`the following task${failed.length > 1 ? "s" : ""} failed:\n`);
   for (const task of failed)
-    io.err(
-      ` - id "${taskIdOf(task)}" with return code ${String(task.output?.["return-code"] ?? "unknown")}\n`,
-    );
+    io.err(` - id "${taskIdOf(task)}" with return code ${codeOf(task) ?? "unknown"}\n`);
   io.err("\nuse 'cantrip show-task' to inspect the failure\n");
   throw new Silent(1);
 }
@@ -123,6 +121,11 @@ function conclude({ io }: Context, results: ActionResult[]): void {
 function receiverText({ action }: ActionResult): string {
   const tag = action?.receiver ?? "";
   return `${tag.startsWith("machine-") ? "machine" : "unit"} ${receiverName(tag)}`;
+}
+
+function codeOf({ output }: ActionResult): number | undefined {
+  const code = output?.["return-code"];
+  return typeof code === "number" ? code : undefined;
 }
 
 /** A charm that only said action-fail and left with 0 has failed its task, not our command. */

@@ -4,11 +4,9 @@ import Table from "cli-table3";
 export type Cell = string | number | undefined;
 
 const noLines = Object.fromEntries(
-  [
-    ..."top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid".split(
-      " ",
-    ),
-  ].map((name) => [name, ""]),
+  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid"
+    .split(" ")
+    .map((name) => [name, ""]),
 );
 
 /** `right` names the columns that are aligned to the right. The result ends in a line break. */

@@ -40,7 +40,7 @@ export function taskDoc(result: ActionResult): TaskDoc {
     ...(result.message ? { message: result.message } : {}),
     ...(log.length > 0 ? { log } : {}),
     ...(result.output && Object.keys(result.output).length > 0 ? { results: result.output } : {}),
-    timing: Object.fromEntries(known) as TaskDoc["timing"],
+    timing: Object.fromEntries(known),
   };
 }
 

@@ -2,10 +2,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseSizeMiB, readYaml } from "@cantrip/metadata";
+import type { Options } from "./context.ts";
 import { CommandError, UsageError } from "./errors.ts";
 
+type Option = Options[string];
+
 /** `a,b` and `a b` given as several arguments alike. */
-export const separated = (values: unknown): string[] =>
+export const separated = (values: Option): string[] =>
   [values ?? []]
     .flat()
     .flatMap((value) => String(value).split(","))
@@ -13,7 +16,7 @@ export const separated = (values: unknown): string[] =>
     .filter((value) => value !== "");
 
 /** @throws UsageError */
-export function wholeNumber(value: unknown, option: string, fallback: number, min = 0): number {
+export function wholeNumber(value: Option, option: string, fallback: number, min = 0): number {
   if (value === undefined) return fallback;
   const number = Number(value);
   if (typeof value === "string" && /^\d{1,9}$/.test(value) && number >= min) return number;
@@ -127,7 +130,7 @@ export interface Placement {
 }
 
 /** `0`, `lxd`, `lxd:0`, `zone=a`, separated by commas. */
-export function placements(text: unknown, modelUuid: string): Placement[] {
+export function placements(text: Option, modelUuid: string): Placement[] {
   return separated(text).map((directive) => {
     if (/^\d+(\/[a-z]+\/\d+)*$/.test(directive)) return { scope: "#", directive };
     const [scope = "", machine] = directive.split(":");
@@ -137,7 +140,7 @@ export function placements(text: unknown, modelUuid: string): Placement[] {
 }
 
 /** `ubuntu@24.04` → name and channel. @throws UsageError */
-export function parseBase(text: unknown): { name: string; channel: string } | undefined {
+export function parseBase(text: Option): { name: string; channel: string } | undefined {
   if (text === undefined) return undefined;
   const { name, channel } =
     /^(?<name>[a-z]+)@(?<channel>[0-9.]+(?:\/[a-z]+)?)$/.exec(String(text))?.groups ?? {};

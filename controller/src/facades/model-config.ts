@@ -6,7 +6,7 @@ import { causeOf, modelOf } from "./values.ts";
 
 /** Those that clients ask for by name beside the model's own. */
 const defaults: Record<string, ConfigValue> = { ...modelDefaults, "charmhub-url": "" };
-const fixed = ["name", "uuid", "type", "agent-version"];
+const fixed = new Set(["name", "uuid", "type", "agent-version"]);
 
 const ModelGet: FacadeMethod = (connection) => {
   const { state } = modelOf(connection);
@@ -37,7 +37,7 @@ const ModelSet: FacadeMethod = async (connection, params) => {
 };
 
 function checked(key: string, value: unknown): ConfigValue {
-  if (fixed.includes(key)) throw new ApiError("bad request", `cannot set immutable field "${key}"`);
+  if (fixed.has(key)) throw new ApiError("bad request", `cannot set immutable field "${key}"`);
   const isScalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
   if (!isScalar)
     throw new ApiError("bad request", `model config "${key}": expected a string, a number or a boolean`);

@@ -81,7 +81,7 @@ export function items(params: Params, key: string): Params[] {
 export function record(params: Params, key: string): Record<string, unknown> {
   const value = params[key] ?? {};
   if (typeof value !== "object" || Array.isArray(value)) return refuse(key, "an object", value);
-  return Object.fromEntries(Object.entries(value as object).filter(([, v]) => v !== null));
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null));
 }
 
 /** @throws ApiError "bad request" */

@@ -1,4 +1,5 @@
 /** `config` and `model-config`: shown, one value printed, set, or set back. */
+import type { ConfigValue } from "@cantrip/model";
 import type { WireSetting } from "../../facades/application/settings.ts";
 import type { Run } from "../catalogue.ts";
 import { first, type Context, type ModelConnection } from "../context.ts";
@@ -92,12 +93,12 @@ function showConfig({ io, options }: Context, answer: ApplicationConfig, key: st
   printValue(io.out, all[key]?.value);
 }
 
-function printValue(out: (text: string) => void, value: unknown): void {
+function printValue(out: (text: string) => void, value: ConfigValue | undefined): void {
   const text = value === undefined ? "" : String(value);
   out(text.endsWith("\n") ? text : `${text}\n`);
 }
 
-type ModelSettings = Record<string, { value: unknown; source: string }>;
+type ModelSettings = Record<string, { value: ConfigValue; source: string }>;
 
 export const modelConfig: Run = async (context, values) => {
   const request = requestOf(values, context);

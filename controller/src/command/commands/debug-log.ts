@@ -1,7 +1,7 @@
 /** `debug-log`: the stream of what agents and charms log. */
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import type { Run } from "../catalogue.ts";
-import type { Context, ModelConnection } from "../context.ts";
+import type { Context, ModelConnection, Options } from "../context.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { painter, type Colour } from "../output.ts";
 import { wholeNumber } from "../values.ts";
@@ -79,7 +79,7 @@ const levelColours: Record<string, Colour> = {
 const entityName = (tag: string): string =>
   tag.replace(/^unit-(.*)-(\d+)$/, "$1/$2").replace(/^machine-/, "");
 
-function timeText(iso: string, options: Record<string, unknown>): string {
+function timeText(iso: string, options: Options): string {
   const at = new Date(iso);
   const local = new Date(
     at.getTime() - (options["utc"] === true ? 0 : at.getTimezoneOffset() * 60_000),
@@ -98,7 +98,7 @@ function stream(
   const { target, endpoint, modelUuid } = destination;
   const auth = `user-${target.account.user}:${target.account.password ?? ""}`;
   const tls = { ca: target.controller["ca-cert"], servername: "juju-apiserver" };
-  const socket = new WebSocket(`wss://${endpoint}/model/${modelUuid}/log?${query}`, [], {
+  const socket = new WebSocket(`wss://${endpoint}/model/${modelUuid}/log?${query.toString()}`, [], {
     ...tls,
     auth,
     handshakeTimeout: 10_000,

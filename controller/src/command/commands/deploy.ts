@@ -3,7 +3,7 @@ import { isApplicationName } from "@cantrip/metadata";
 import type { FullStatus } from "../../facades/status/wire.ts";
 import type { Run } from "../catalogue.ts";
 import { localCharm, type LocalCharm } from "../charm-file.ts";
-import { first, type Context, type ModelConnection } from "../context.ts";
+import { first, type Context, type ModelConnection, type Options } from "../context.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { checkSettings, givenSettings, settingsYaml, type Settings } from "../settings.ts";
 import { uploadCharm, uploadResource } from "../upload.ts";
@@ -68,13 +68,13 @@ async function planned({ io, options }: Context, [path = "", name]: string[]): P
   return plan;
 }
 
-function baseOf({ manifest }: LocalCharm, wanted: unknown): { name: string; channel: string } {
+function baseOf({ manifest }: LocalCharm, wanted: Options[string]): { name: string; channel: string } {
   const [preset = { name: "ubuntu", channel: "24.04" }] = manifest?.bases ?? [];
   const { name, channel } = parseBase(wanted) ?? preset;
   return { name, channel: channel.includes("/") ? channel : `${channel}/stable` };
 }
 
-function refuseForSubordinate(options: Record<string, unknown>): void {
+function refuseForSubordinate(options: Options): void {
   const given = Object.entries({ numUnits: "--num-units", to: "--to", constraints: "--constraints" }).find(
     ([key]) => options[key] !== undefined,
   );

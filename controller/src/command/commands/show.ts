@@ -1,6 +1,6 @@
 /** `show-unit` and `show-application`. */
 import type { Run } from "../catalogue.ts";
-import type { Context, ErrorItem } from "../context.ts";
+import type { Context, ErrorItem, Options } from "../context.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { emit } from "../output.ts";
 
@@ -67,7 +67,7 @@ function unitDocument(context: Context, name: string, unit: UnitResult): object 
   };
 }
 
-function relationDocument(options: Record<string, unknown>, unit: string, relation: RelationData): object {
+function relationDocument(options: Options, unit: string, relation: RelationData): object {
   const head = {
     "relation-id": relation["relation-id"],
     endpoint: relation.endpoint,

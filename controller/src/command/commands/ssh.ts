@@ -109,7 +109,7 @@ function ptyOptions(pty: unknown, command: string[]): string[] {
 
 /** @throws Silent with the program's own exit code */
 async function runSystem(program: string, args: string[], { io }: Context): Promise<void> {
-  const child = spawn(program, args, { stdio: "inherit", env: { ...io.env } as NodeJS.ProcessEnv });
+  const child = spawn(program, args, { stdio: "inherit", env: { ...io.env } });
   const code = await new Promise<number>((resolve, reject) => {
     child.on("error", (cause: NodeJS.ErrnoException) => {
       const why =

@@ -1,6 +1,6 @@
 /** `show-status-log`: the past statuses of one entity. */
 import type { Run } from "../catalogue.ts";
-import { first } from "../context.ts";
+import { first, type Options } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { emit } from "../output.ts";
 import { table } from "../table.ts";
@@ -55,7 +55,7 @@ function entityOf(name: string): { tag: string; preset: string } {
   throw new UsageError(`invalid entity "${name}": expected a unit, an application or a machine`);
 }
 
-function sinceOf(options: Record<string, unknown>): string | undefined {
+function sinceOf(options: Options): string | undefined {
   if (options["days"] !== undefined)
     return new Date(Date.now() - wholeNumber(options["days"], "--days", 0, 1) * 86_400_000).toISOString();
   if (options["fromDate"] === undefined) return undefined;

@@ -19,9 +19,9 @@ interface Removal {
   readonly kind: string;
   readonly method: string;
   readonly list: string;
-  request(name: string): object;
+  readonly request: (name: string) => object;
   /** what goes along, as the server says */
-  also(info: Record<string, unknown>): string[];
+  readonly also: (info: Record<string, unknown>) => string[];
 }
 
 const unitRemoval: Removal = {

@@ -80,7 +80,7 @@ function report({ io }: Context, kind: Kind, name: string, scope: Scope): void {
   const units = Array.isArray(scope["units"]) ? (scope["units"] as Scope[]) : [];
   const summary = Object.fromEntries(
     units.map((unit) => [
-      String(unit["name"]),
+      unit["name"] as string,
       { life: unit["life"], "workload-status": unit["workload-status"] },
     ]),
   );

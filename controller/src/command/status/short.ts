@@ -47,6 +47,6 @@ function counted(title: string, statuses: readonly string[]): string {
   for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
   return table(
     [title, String(statuses.length)],
-    [...counts].toSorted().map(([status, count]) => [status, count]),
+    [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([status, count]) => [status, count]),
   );
 }

@@ -198,9 +198,11 @@ function elements(value: Value): readonly Value[] {
   return typeof value === "object" && value !== null ? Object.values(value) : [];
 }
 
+const asText = (value: Value | undefined): string => (typeof value === "string" ? value : "");
+
 const functions: Record<string, (args: readonly Value[]) => Value> = {
   len: ([value = null]) => (typeof value === "string" ? value.length : elements(value).length),
   print: ([value = null]) => value,
-  startsWith: ([text = "", prefix = ""]) => String(text).startsWith(String(prefix)),
-  endsWith: ([text = "", suffix = ""]) => String(text).endsWith(String(suffix)),
+  startsWith: ([text, prefix]) => asText(text).startsWith(asText(prefix)),
+  endsWith: ([text, suffix]) => asText(text).endsWith(asText(suffix)),
 };

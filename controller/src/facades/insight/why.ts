@@ -2,7 +2,7 @@
  * The chain of causes behind a status, read from the log: the status was set in a hook, the hook ran because a databag
  * changed, the databag was written in another unit's hook, and so on to what somebody asked for.
  */
-import type { EventOf, ModelEvent } from "@cantrip/model";
+import { relationKey, type EventOf, type EventType, type ModelEvent, type Status } from "@cantrip/model";
 import type { Cause, LoggedEvent } from "../../models.ts";
 
 export interface Step {
@@ -28,57 +28,50 @@ export function causesOf(events: readonly LoggedEvent[], entity: string): Step[]
   return steps;
 }
 
+type Readers<Result> = { [Type in EventType]?: (event: EventOf<Type>) => Result };
+
+/** What a table of readers by type says of an event; undefined for types that are not in it. */
+function read<Result>(readers: Readers<Result>, event: ModelEvent): Result | undefined {
+  const reader = readers[event.type] as ((event: ModelEvent) => Result) | undefined;
+  return reader?.(event);
+}
+
 function isStatusOf(event: ModelEvent, entity: string): boolean {
-  switch (event.type) {
-    case "unit-status-set":
-      return event.unit === entity;
-    case "unit-agent-set":
-      return event.unit === entity && event.status.status === "error";
-    case "application-status-set":
-      return event.application === entity;
-    case "machine-agent-set":
-    case "machine-instance-set":
-      return event.machine === entity;
-    default:
-      return false;
-  }
+  const readers: Readers<boolean> = {
+    "unit-status-set": ({ unit }) => unit === entity,
+    "unit-agent-set": ({ unit, status }) => unit === entity && status.status === "error",
+    "application-status-set": ({ application }) => application === entity,
+    "machine-agent-set": ({ machine }) => machine === entity,
+    "machine-instance-set": ({ machine }) => machine === entity,
+  };
+  return read(readers, event) ?? false;
 }
 
 function stepOf({ seq, at, event, cause }: LoggedEvent): Step {
-  return { seq, at, what: described(event), by: causedBy(cause) };
+  return { seq, at, what: read(words, event) ?? event.type, by: causedBy(cause) };
 }
 
-function described(event: ModelEvent): string {
-  switch (event.type) {
-    case "unit-status-set":
-      return `${event.unit} is ${event.status.status}: ${event.status.message}`;
-    case "unit-agent-set":
-      return `the agent of ${event.unit} is ${event.status.status}: ${event.status.message}`;
-    case "application-status-set":
-      return `${event.application} is ${event.status.status}: ${event.status.message}`;
-    case "machine-agent-set":
-    case "machine-instance-set":
-      return `machine ${event.machine} is ${event.status.status}: ${event.status.message}`;
-    case "relation-data-set":
-      return `${event.unit} wrote ${[...Object.keys(event.set), ...event.remove].join(", ")} in relation ${event.relation} (${event.bag} bag)`;
-    case "relation-entered":
-      return `${event.unit} entered relation ${event.relation}`;
-    case "relation-added":
-      return `relation ${event.relation.id} was added: ${event.relation.endpoints.map((e) => `${e.application}:${e.name}`).join(" ")}`;
-    case "application-config-set":
-      return `options of ${event.application} changed: ${[...Object.keys(event.set), ...event.reset].join(", ")}`;
-    case "unit-added":
-      return `${event.unit} was added`;
-    case "leader-elected":
-      return `${event.unit} became leader of ${event.application}`;
-    case "secret-revision-added":
-      return `secret ${event.id} got revision ${event.revision.revision}`;
-    case "application-charm-set":
-      return `${event.application} got charm ${event.charmUrl}`;
-    default:
-      return event.type;
-  }
-}
+const listed = (set: object, removed: readonly string[]): string =>
+  [...Object.keys(set), ...removed].join(", ");
+const said = ({ status, message }: Status): string => (message === "" ? status : `${status}: ${message}`);
+
+const words: Readers<string> = {
+  "unit-status-set": ({ unit, status }) => `${unit} is ${said(status)}`,
+  "unit-agent-set": ({ unit, status }) => `the agent of ${unit} is ${said(status)}`,
+  "application-status-set": ({ application, status }) => `${application} is ${said(status)}`,
+  "machine-agent-set": ({ machine, status }) => `the agent of machine ${machine} is ${said(status)}`,
+  "machine-instance-set": ({ machine, status }) => `machine ${machine} is ${said(status)}`,
+  "relation-data-set": ({ unit, set, remove, relation, bag }) =>
+    `${unit} wrote ${listed(set, remove)} in relation ${relation} (${bag} bag)`,
+  "relation-entered": ({ unit, relation }) => `${unit} entered relation ${relation}`,
+  "relation-added": ({ relation }) => `relation ${relation.id} was added: ${relationKey(relation)}`,
+  "application-config-set": ({ application, set, reset }) =>
+    `options of ${application} changed: ${listed(set, reset)}`,
+  "application-charm-set": ({ application, charmUrl }) => `${application} got charm ${charmUrl}`,
+  "unit-added": ({ unit }) => `${unit} was added`,
+  "leader-elected": ({ unit, application }) => `${unit} became leader of ${application}`,
+  "secret-revision-added": ({ id, revision }) => `secret ${id} got revision ${revision.revision}`,
+};
 
 function causedBy({ by, user, unit, hook, command }: Cause): string {
   if (unit !== undefined && hook !== undefined) return `hook ${hook} of ${unit}`;
@@ -106,34 +99,22 @@ function triggerOf(events: readonly LoggedEvent[], index: number): number {
 function isTrigger(event: ModelEvent, { unit, operation: { hook } }: EventOf<"operation-started">): boolean {
   const name = hook?.name ?? "";
   const application = unit.slice(0, unit.indexOf("/"));
-  switch (event.type) {
-    case "relation-data-set":
-      return (
-        name.endsWith("-relation-changed") &&
-        event.relation === hook?.relationId &&
-        isRemote(event.unit, hook)
-      );
-    case "relation-entered":
-      return (
-        /-relation-(?:joined|changed)$/.test(name) &&
-        event.relation === hook?.relationId &&
-        event.unit === hook.remoteUnit
-      );
-    case "relation-added":
-      return name.endsWith("-relation-created") && event.relation.id === hook?.relationId;
-    case "application-config-set":
-      return name === "config-changed" && event.application === application;
-    case "application-charm-set":
-      return name === "upgrade-charm" && event.application === application;
-    case "leader-elected":
-      return name === "leader-elected" && event.unit === unit;
-    case "secret-revision-added":
-      return name.startsWith("secret-") && event.id === hook?.secretId;
-    case "unit-added":
-      return event.unit === unit && ["install", "start", "config-changed", "leader-elected"].includes(name);
-    default:
-      return false;
-  }
+  const first = new Set(["install", "start", "config-changed", "leader-elected"]);
+  const readers: Readers<boolean> = {
+    "relation-data-set": (e) =>
+      name.endsWith("-relation-changed") && e.relation === hook?.relationId && isRemote(e.unit, hook),
+    "relation-entered": (e) =>
+      /-relation-(?:joined|changed)$/.test(name) &&
+      e.relation === hook?.relationId &&
+      e.unit === hook.remoteUnit,
+    "relation-added": (e) => name.endsWith("-relation-created") && e.relation.id === hook?.relationId,
+    "application-config-set": (e) => name === "config-changed" && e.application === application,
+    "application-charm-set": (e) => name === "upgrade-charm" && e.application === application,
+    "leader-elected": (e) => name === "leader-elected" && e.unit === unit,
+    "secret-revision-added": (e) => name.startsWith("secret-") && e.id === hook?.secretId,
+    "unit-added": (e) => e.unit === unit && first.has(name),
+  };
+  return read(readers, event) ?? false;
 }
 
 /** A change of the application's bag comes without a unit. */

@@ -24,7 +24,7 @@ export function selected(full: FullStatus, patterns: readonly string[]): FullSta
 
 /** `*` and `?` are wild, all else is itself. */
 function matcherOf(pattern: string): (text: string) => boolean {
-  const source = [...pattern.slice(0, 256)]
+  const source = Array.from(pattern.slice(0, 256))
     .map((char) => (char === "*" ? ".*" : char === "?" ? "." : char.replace(/[\\^$.|+()[\]{}]/, "\\$&")))
     .join("");
   const whole = new RegExp(`^${source.replace(/(\.\*)+/g, ".*")}$`);

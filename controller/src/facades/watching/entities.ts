@@ -1,6 +1,5 @@
 /** Every entity of a model as AllWatcher describes it (juju-api.md 6): a pure function, in an order that clients can follow. */
 import {
-  displayedApplicationStatus,
   displayedMachineStatus,
   displayedStatus,
   relationKey,
@@ -30,7 +29,7 @@ export interface WatchContext {
   readonly isAlive: AgentAlive;
   readonly version: string;
   readonly controllerUuid: string;
-  annotations(tag: string): Record<string, string>;
+  readonly annotations: (tag: string) => Record<string, string>;
 }
 
 /** A unit comes after its machine and its application. */
@@ -42,7 +41,7 @@ export function entitiesOf(state: ModelState, context: WatchContext): Entity[] {
       .toSorted((a, b) => naturally(a.id, b.id))
       .map((machine) => entity("machine", machine.id, machineEntity(state, machine, context))),
     ...Object.values(state.applications).map((application) =>
-      entity("application", application.name, applicationEntity(state, application, context)),
+      entity("application", application.name, applicationEntity(state, application)),
     ),
     ...Object.values(state.units)
       .toSorted((a, b) => naturally(a.name, b.name))
@@ -135,11 +134,7 @@ function machineEntity(state: ModelState, machine: Machine, context: WatchContex
 export const baseText = (base: { name: string; channel: string }): string =>
   `${base.name}@${wireBase(base).channel.replace(/\/stable$/, "")}`;
 
-function applicationEntity(
-  state: ModelState,
-  application: Application,
-  context: WatchContext,
-): Record<string, unknown> {
+function applicationEntity(state: ModelState, application: Application): Record<string, unknown> {
   const { name, status } = application;
   const unset: Status = { status: "unset", message: "", since: application.createdAt };
   return {
