@@ -59,8 +59,9 @@ function fail(unit: Unit, event: EventOf<"operation-failed">): void {
 function requeue({ uniter }: Unit, { operationId }: EventOf<"operation-requeued">): void {
   if (uniter.current?.id !== operationId) return;
   const { hook } = uniter.current;
-  // All others are found again by comparing; a unit that has begun to join is to be departed, even if it is gone by now.
-  if (hook && relationKind(hook) === "joined" && !uniter.failed) uniter.requeued = hook;
+  // All others are found again by comparing; what has begun to come is told of in full, even if it is gone by now.
+  const kind = hook && relationKind(hook);
+  if (hook && (kind === "created" || kind === "joined") && !uniter.failed) uniter.requeued = hook;
   if (hook?.name === "update-status") uniter.updateStatusDue = true;
   if (uniter.failed) uniter.failed.due = true;
   delete uniter.current;

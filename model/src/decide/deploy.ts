@@ -43,10 +43,7 @@ export const deployCommands: Pick<Deciders, "deploy" | "add-unit"> = {
 
 function refuseName(draft: Draft, name: string): void {
   if (!isApplicationName(name))
-    throw new ModelError(
-      "bad request",
-      `invalid application name ${JSON.stringify(String(name).slice(0, 80))}`,
-    );
+    throw new ModelError("bad request", `invalid application name ${JSON.stringify(name.slice(0, 80))}`);
   if (own(draft.state.applications, name))
     throw new ModelError("already exists", `cannot add application "${name}": application already exists`);
 }

@@ -122,7 +122,19 @@ export function leaveRelation(draft: Draft, id: number, unit: string): void {
 function endRelation(draft: Draft, relation: Relation): void {
   if (relation.life === "alive")
     draft.emit({ type: "relation-life-set", relation: relation.id, life: "dying" });
+  for (const unit of untold(draft, relation))
+    draft.emit({ type: "relation-left", relation: relation.id, unit });
   finishRelation(draft, findRelation(draft.state, relation.id));
+}
+
+/** Units that have entered a relation of which they were not told yet: they leave as silently. */
+function untold({ state }: Draft, { id, unitBags }: Relation): string[] {
+  return Object.keys(unitBags).filter((name) => {
+    const uniter = own(state.units, name)?.uniter;
+    const hooks = [uniter?.current?.hook, uniter?.failed?.operation.hook, uniter?.requeued];
+    const isTold = uniter && (own(uniter.relations, id) ?? hooks.find((hook) => hook?.relationId === id));
+    return !isTold && !unitBags[name]?.left;
+  });
 }
 
 /** A dying relation ends when every unit has left it. */

@@ -41,7 +41,8 @@ export function settle(draft: Draft, name: string): void {
   if (!unit) return;
   const status = settledStatus(draft, unit);
   const { agentStatus } = unit;
-  const isNew = unit.uniter.current === undefined && !unit.uniter.installed && status.status === "idle";
+  // Idle is for units that have run a hook; until then they are still being allocated.
+  const isNew = agentStatus.status === "allocating" && status.status === "idle" && !unit.uniter.installed;
   const isSameStatus = agentStatus.status === status.status && agentStatus.message === status.message;
   if (!isNew && !isSameStatus) draft.emit({ type: "unit-agent-set", unit: name, status });
 }

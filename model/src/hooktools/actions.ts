@@ -2,7 +2,7 @@ import { own, put } from "../records.ts";
 import { ToolFailure, misuse } from "./tool.ts";
 import type { Call, Tools } from "./tool.ts";
 
-const reserved: readonly string[] = ["stdout", "stdout-encoding", "stderr", "stderr-encoding"];
+const reserved = new Set(["stdout", "stdout-encoding", "stderr", "stderr-encoding"]);
 const keyPart = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 const noReason = "action failed without reason given, check action for errors";
 
@@ -70,7 +70,7 @@ function parseResult(argument: string): { path: string[]; value: string } {
       "must start and end with lowercase alphanumeric, and contain only lowercase alphanumeric and hyphens";
     throw misuse(`key ${JSON.stringify(wrong)} ${rule}`);
   }
-  if (path.length === 1 && reserved.includes(key))
+  if (path.length === 1 && reserved.has(key))
     throw misuse(`cannot set reserved action key ${JSON.stringify(key)}`);
   return { path, value: argument.slice(index + 1) };
 }

@@ -1,7 +1,7 @@
 import { ToolFailure, misuse } from "./tool.ts";
 import type { Call, Tools } from "./tool.ts";
 
-const levels: readonly string[] = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+const levels = new Set(["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
 
 export const machineTools: Tools = {
   "juju-reboot": {
@@ -37,7 +37,7 @@ async function log({ view, args, text, isSet, effects }: Call): Promise<void> {
   if (args.length === 0) throw misuse("no message specified");
   const wanted = isSet("debug") ? "DEBUG" : (text("l") ?? "INFO").toUpperCase();
   const level = wanted === "WARN" ? "WARNING" : wanted;
-  const isKnown = levels.includes(level);
+  const isKnown = levels.has(level);
   if (!isKnown)
     await effects.log(
       "WARNING",

@@ -8,7 +8,7 @@ import { parseId, pendingAdds } from "./secrets.ts";
 import { ToolFailure, misuse } from "./tool.ts";
 import type { Call, Tools } from "./tool.ts";
 
-const policies: readonly string[] = ["never", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly"];
+const policies = new Set(["never", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]);
 const metadataFlags = {
   label: "text",
   description: "text",
@@ -69,7 +69,7 @@ function detailsOf({ text, effects }: Call): Details {
     text("rotate"),
     text("expire"),
   ];
-  if (rotate !== undefined && !policies.includes(rotate))
+  if (rotate !== undefined && !policies.has(rotate))
     throw misuse(`rotate policy ${JSON.stringify(rotate)} not valid`);
   return {
     ...(label === undefined ? {} : { label }),

@@ -12,7 +12,6 @@ export function updateStatusAt(state: ModelState, unit: Unit, at: number): numbe
 }
 
 export function delivered(state: ModelState, unit: Unit, operation: Operation, seen: Seen, at: number): void {
-  const { uniter } = unit;
   if (operation.kind === "install-charm" || operation.kind === "upgrade-charm-files")
     charmInPlace(state, unit, operation);
   if (operation.kind !== "run-hook" || !operation.hook) return;

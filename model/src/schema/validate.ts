@@ -66,7 +66,7 @@ const isMultiple = (value: number, of: number | undefined): boolean =>
 
 const ofString: Check = (value, { minLength, maxLength, pattern }, at) => {
   if (typeof value !== "string") return [];
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (length < (asNumber(minLength) ?? 0))
     return [`${at} : must have at least ${String(minLength)} characters`];
   if (length > (asNumber(maxLength) ?? Infinity))
