@@ -119,6 +119,8 @@ export function systemdRunArgv(
     "LimitNOFILE=1048576",
     `RestartForceExitStatus=${rebootExitCode}`,
     `SuccessExitStatus=${rebootExitCode}`,
+    // As the launcher does elsewhere: how it ended, for whoever looks later.
+    `ExecStopPost=/bin/sh -c 'echo "$$EXIT_STATUS" >${join(dir, "exit")}'`,
     `StandardOutput=${console}`,
     `StandardError=${console}`,
     ...(limits.memoryBytes === undefined ? [] : [`MemoryMax=${limits.memoryBytes}`]),

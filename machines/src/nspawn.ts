@@ -20,9 +20,9 @@ import { readJson, readText, resolveInLayers, writeAtomic } from "./files.ts";
 import { closeGates, openGates } from "./firewall.ts";
 import { applyHostChanges, undoHostChanges } from "./host-changes.ts";
 import { ensureImage } from "./image.ts";
-import { detachedArgv, nspawnArgv, systemdRunArgv, type LaunchSpec } from "./launcher.ts";
+import { detachedArgv, nspawnArgv, systemdRunArgv, type LaunchSpec, rebootExitCode } from "./launcher.ts";
 import { withLock } from "./lock.ts";
-import { checkBridgeName, checkInstanceId, checkMachineName, checkPath } from "./names.ts";
+import { checkBridgeName, checkInstanceId, checkMachineName, checkPath, unitName } from "./names.ts";
 import {
   hostsBlock,
   makeBridge,
@@ -370,7 +370,8 @@ export class NspawnMachines implements Machines {
     const machine: Machine = { name, address, machineId, createdAt, desired, state: "stopped" };
     if (leader !== undefined) return { ...machine, state: "running", leaderPid: leader };
     if (nspawnPid !== undefined || launcherPid !== undefined) return { ...machine, state: "starting" };
-    const lastExit = await this.#store.lastExit(name);
+    if (await this.#isRebooting(name)) return { ...machine, state: "starting" };
+    const lastExit = await this.#store.lastExit(name).catch(() => undefined);
     return lastExit ? { ...machine, lastExit } : machine;
   }
 
@@ -433,21 +434,33 @@ export class NspawnMachines implements Machines {
   }
 
   /** @throws MachineNotRunning when it ended, MachineTimeout when neither happened */
-  async #waitLeader(name: string, timeoutMs = 20_000): Promise<number> {
+  async #waitLeader(name: string, timeoutMs = 60_000): Promise<number> {
     const deadline = Date.now() + timeoutMs;
-    const grace = Date.now() + 5_000;
     for (;;) {
+      // In this order: a launcher that had come to life before we looked for it, and is not there, has ended.
+      const launched = await this.#store.hasLaunched(name);
       const { leader, nspawnPid, launcherPid } = await this.#running(name);
       if (leader !== undefined) return leader;
-      const over =
+      if (
+        launched &&
         nspawnPid === undefined &&
         launcherPid === undefined &&
-        ((await this.#store.lastExit(name)) !== undefined || Date.now() > grace);
-      if (over) throw new MachineNotRunning(name, `wait for systemd (${await this.#consoleTail(name)})`);
+        !(await this.#isRebooting(name))
+      ) {
+        throw new MachineNotRunning(name, `wait for systemd (${await this.#consoleTail(name)})`);
+      }
       if (Date.now() > deadline)
         throw new MachineTimeout(`machine "${name}" runs systemd`, timeoutMs, await this.#consoleTail(name));
       await sleep(10);
     }
+  }
+
+  /** Between the two halves of a reboot, systemd has no process for it. */
+  async #isRebooting(name: string): Promise<boolean> {
+    return (
+      (await this.#store.lastExit(name).catch(() => undefined))?.code === rebootExitCode &&
+      (await onSystemd())
+    );
   }
 
   async #powerOff(name: string, leader: number, timeoutMs: number): Promise<void> {
@@ -465,6 +478,7 @@ export class NspawnMachines implements Machines {
   async #end(name: string): Promise<void> {
     const { launcherPid, nspawnPid, leader } = await this.#running(name);
     for (const pid of [launcherPid, nspawnPid, leader]) if (pid !== undefined) signalIfThere(pid, "SIGKILL");
+    if (await onSystemd()) await this.#endUnit(name);
     await removeGroups(await this.#groups(name));
     const deadline = Date.now() + 10_000;
     for (;;) {
@@ -475,6 +489,13 @@ export class NspawnMachines implements Machines {
       for (const pid of [left.launcherPid, left.nspawnPid]) if (pid) signalIfThere(pid, "SIGKILL");
       await sleep(10);
     }
+  }
+
+  /** systemd would start it again if this came in the middle of a reboot. */
+  async #endUnit(name: string): Promise<void> {
+    const unit = unitName(this.#options.id, name);
+    await run(["systemctl", "kill", "--signal=SIGKILL", unit], { timeoutMs: 20_000 });
+    await run(["systemctl", "stop", unit], { timeoutMs: 20_000 });
   }
 
   async #groups(name: string): Promise<string[]> {

@@ -3,7 +3,7 @@ import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { cgroupMounts, isUnified } from "./cgroups.ts";
 import { readText } from "./files.ts";
-import { findDroppingChains } from "./firewall.ts";
+import { findDroppingChains, type DroppingChain } from "./firewall.ts";
 import { sysctlsToRaise } from "./host-changes.ts";
 import { run } from "./run.ts";
 import { contains, formatAddress, overlaps, parseAddress, parseSubnet, type Subnet } from "./subnet.ts";
@@ -239,12 +239,31 @@ export function freeRange(taken: readonly Subnet[], prefix: number): string {
 }
 
 async function firewallFindings(): Promise<Finding[]> {
-  const chains = await findDroppingChains();
-  return chains.map(({ family, table, chain, hook }) => ({
+  const [chains, tables] = [
+    await findDroppingChains(),
+    (await run(["nft", "list", "tables"], { timeoutMs: 10_000 })).stdout,
+  ];
+  return [...(tables.includes("firewalld") ? [firewalldFinding] : []), ...chains.map(changedChain)];
+}
+
+/** firewalld rejects by rules, not by policy, and forgets foreign rules when it reloads: it has to be told itself. */
+const firewalldFinding: Finding = {
+  id: "firewall.firewalld",
+  severity: "warning",
+  text: "firewalld is active and may reject what machines send",
+  fix: "firewall-cmd --zone=trusted --add-interface=BRIDGE, with the machines' bridge",
+};
+
+function changedChain({ family, table, chain, hook }: DroppingChain): Finding {
+  const what =
+    hook === "forward"
+      ? "what machines send to the outside and to each other"
+      : "what machines send to the host";
+  return {
     id: `firewall.${hook}`,
     severity: "change",
-    text: `The firewall chain ${family} ${table} ${chain} drops ${hook === "forward" ? "what machines send to the outside and to each other" : "what machines send to the host"}: rules that let our bridge through will be put at its front`,
-  }));
+    text: `The firewall chain ${family} ${table} ${chain} drops ${what}: rules that let our bridge through will be put at its front`,
+  };
 }
 
 async function sysctlFindings(): Promise<Finding[]> {

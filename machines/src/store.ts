@@ -1,6 +1,7 @@
 /** What is on disk about machines. Only what cannot be seen: whether one runs is read from /proc. */
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { readJson, readText, syncFolder, writeAtomic, writeInLayer } from "./files.ts";
 import { launcherScript, plainFolders } from "./launcher.ts";
@@ -105,12 +106,23 @@ export class MachineStore {
     }
   }
 
+  /** Whether the launcher of the last start has come to life. */
+  async hasLaunched(name: string): Promise<boolean> {
+    return (await readText(join(this.dir(name), "run"))) !== undefined;
+  }
+
   /** How the launcher saw the last run end; nothing if it was killed itself. */
   async lastExit(name: string): Promise<{ code: number; at: string } | undefined> {
     const path = join(this.dir(name), "exit");
     const text = await readText(path);
     return text === undefined
       ? undefined
-      : { code: Number(text.trim()), at: (await stat(path)).mtime.toISOString() };
+      : { code: exitCode(text.trim()), at: (await stat(path)).mtime.toISOString() };
   }
+}
+
+/** The launcher writes a number; systemd writes a number or a signal's name. */
+export function exitCode(text: string): number {
+  const signal = constants.signals[`SIG${text}` as NodeJS.Signals] as number | undefined;
+  return signal === undefined ? Number.parseInt(text, 10) || 0 : 128 + signal;
 }

@@ -20,12 +20,24 @@ async function follow(
 ): Promise<void> {
   let before: readonly Machine[] | undefined;
   while (!signal.aborted) {
-    const now = await list().catch(() => before ?? []);
+    const now = await settled(list, before).catch(() => before ?? []);
     if (signal.aborted) return;
     if (before) for (const event of changes(before, now)) listener(event);
     before = now;
     await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
+}
+
+/** A machine that seems to have died is looked at twice: a reboot has an instant without any process. */
+async function settled(
+  list: () => Promise<Machine[]>,
+  before: readonly Machine[] | undefined,
+): Promise<readonly Machine[]> {
+  const now = await list();
+  const died = changes(before ?? [], now).some((event) => event.kind === "stopped" && !event.expected);
+  if (!died) return now;
+  await sleep(300, undefined, { ref: false });
+  return await list();
 }
 
 /** What happened between two looks. Pure. `starting` is between: a reboot passes through it, and so does a start. */

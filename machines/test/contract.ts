@@ -128,9 +128,13 @@ export function machinesContract(provider: string, open: () => Machines): void {
             "d=/sys/fs/cgroup; [ ! -d $d/memory ] || d=$d/memory; mkdir $d/probe && rmdir $d/probe && echo yes",
           ),
         ).toBe("yes");
-        const runc =
-          "mkdir -p /tmp/b/rootfs && cd /tmp/b && cp -a /bin/busybox rootfs 2>/dev/null; runc spec && runc --version";
-        expect(await out("one", "sh", "-c", runc)).toContain("runc version");
+      });
+
+      test("runs a container with a seccomp profile, started by a unit as a kubelet's would be", async () => {
+        const { exitCode, stdout, stderr } = await machines.exec("one", ["sh", "-c", containerScript], {
+          timeoutMs: 60_000,
+        });
+        expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: "Seccomp:\t2\n", stderr: "" });
       });
 
       test("cannot set the clock or load modules, which are the host's", async () => {
@@ -404,3 +408,20 @@ export function machinesContract(provider: string, open: () => Machines): void {
     });
   });
 }
+
+/** A root file system of one shell and its libraries, runc's own default configuration, a profile that refuses one call. */
+const containerScript = `set -eu
+mkdir -p /var/lib/containerd/probe/rootfs/bin && cd /var/lib/containerd/probe
+for file in /bin/sh /bin/grep $(ldd /bin/sh /bin/grep | grep -o '/[^ :]* ' | sort -u); do
+  mkdir -p "rootfs$(dirname "$file")"
+  cp -L "$file" "rootfs$file"
+done
+runc spec
+python3 - <<END
+import json
+spec = json.load(open("config.json"))
+spec["process"].update(terminal=False, args=["grep", "Seccomp:", "/proc/self/status"])
+spec["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]}
+json.dump(spec, open("config.json", "w"))
+END
+exec systemd-run --quiet --pipe --wait --property=Delegate=yes runc run --bundle "$PWD" probe`;

@@ -7,6 +7,7 @@ import { bridgeAddress, hostsBlock, machineResolvConf, ruleset } from "../src/ne
 import { checkPath, nspawnName } from "../src/names.ts";
 import { freeRange, overlapFindings } from "../src/preflight.ts";
 import { parseStat } from "../src/proc.ts";
+import { exitCode } from "../src/store.ts";
 import { parseSubnet } from "../src/subnet.ts";
 import { changes } from "../src/watch.ts";
 import type { Machine } from "../src/index.ts";
@@ -223,6 +224,15 @@ describe("names and texts", () => {
       { name: "a", address: "10.0.0.1" },
     ];
     expect(hostsBlock(machines)).toBe("# cantrip: begin\n10.0.0.1 a\n10.0.0.2 b\n# cantrip: end\n");
+  });
+
+  test.each([
+    ["0", 0],
+    ["133", 133],
+    ["KILL", 137],
+    ["", 0],
+  ])("an exit written as %j is %i", (text, code) => {
+    expect(exitCode(text)).toBe(code);
   });
 
   test("a process whose name holds brackets and spaces is read right", () => {
