@@ -1,5 +1,5 @@
 /** This unit's node, from the package to Ready. */
-import { done, wait, type Track } from "@cantrip/lib";
+import { done, wait, type Step, type Track } from "@cantrip/lib";
 import {
   awaitDaemon,
   checkNode,
@@ -15,6 +15,16 @@ import { checkFeatures } from "./features.ts";
 
 const API_PORT = "6443/tcp";
 
+/** Asked first: a hook that opens what is open would be a change to commit. */
+const openApiPort: Step<ControlPlane> = {
+  name: "open API port",
+  async run({ own }) {
+    const { unit } = own.charm.model;
+    if (!(await unit.openedPorts()).includes(API_PORT)) await unit.openPort(API_PORT);
+    return done;
+  },
+};
+
 export const ownNodeTrack: Track<ControlPlane> = {
   name: "own node",
   steps: tolerantly<ControlPlane>(
@@ -26,10 +36,7 @@ export const ownNodeTrack: Track<ControlPlane> = {
     awaitDaemon,
     claimBootstrap,
     bootstrap,
-    {
-      name: "open API port",
-      run: async ({ own }) => (await own.charm.model.unit.openPort(API_PORT), done),
-    },
+    openApiPort,
     watchNode,
     findNode,
     labelNode,

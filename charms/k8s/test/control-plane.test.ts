@@ -78,6 +78,7 @@ describe("from nothing to active", () => {
     const then = await running();
     const again = await after("update-status", then);
     deepEqual(again.relations, then.relations);
+    deepEqual(again.openPorts, ["6443/tcp"]);
     equal(cluster.bootstraps.length, 1);
   });
 
