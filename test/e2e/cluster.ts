@@ -164,7 +164,7 @@ export async function traces(): Promise<Record<string, readonly string[]>> {
     "kernel.panic_on_oops",
   ];
   return {
-    processes: await lines("ps -eo args= | grep -E 'cantrip-e2e|systemd-nspawn' | grep -v -E 'grep|vitest'"),
+    processes: await lines("ps -eo args= | grep cantrip-e2e | grep -v -E 'grep|vitest'"),
     mounts: await lines("grep cantrip-e2e /proc/self/mounts | cut -d' ' -f2"),
     links: await lines("ip -o link show | cut -d: -f2 | cut -d@ -f1 | tr -d ' '"),
     rules: await lines("nft list tables"),
