@@ -25,10 +25,9 @@ export class AgentLog {
     if (!this.#flushing) void this.#flush();
   }
 
-  /** What is said before the end of a unit must arrive before its end. Waits a second at most. */
-  async drain(): Promise<void> {
-    const sent = this.#send(this.#take()).catch(() => undefined);
-    await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  /** Sends what waits now, before whatever the caller sends next. */
+  drain(): void {
+    while (this.#waiting.length > 0) void this.#send(this.#take()).catch(() => undefined);
   }
 
   async #flush(): Promise<void> {

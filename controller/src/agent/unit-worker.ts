@@ -189,7 +189,8 @@ export class UnitWorker {
   }
 
   async #report(operationId: string, outcome: OperationOutcome, result?: ActionResult): Promise<void> {
-    if (this.#journal.entry?.kind === "terminate") await this.#parts.log.drain();
+    // Messages keep their order on the way: whoever sees the outcome sees what was logged before it.
+    this.#parts.log.drain();
     const params = { unit: this.name, operationid: operationId, outcome, ...(result ? { result } : {}) };
     try {
       await this.#parts.link.call("Finish", params);
