@@ -21,13 +21,12 @@ export const claimBootstrap: Step<ControlPlane> = {
   },
 };
 
-async function decide({ facts, shared, unit, own }: ControlPlane): Promise<BootstrapDecision> {
+async function decide({ facts, shared, unit }: ControlPlane): Promise<BootstrapDecision> {
   const peers = facts.peers!.relation;
   const joined = [
     ...(await BootstrapClaim.joinedOn(peers, unit)),
     ...(await Promise.all(facts.workers.map(({ relation }) => BootstrapClaim.joinedOn(relation)))).flat(),
   ];
-  own.charm.log.debug(`units that joined a cluster: ${joined.join(", ") || "none"}`);
   return decideBootstrap({
     unit,
     isLeader: facts.isLeader,

@@ -45,8 +45,13 @@ export class OwnNode {
     this.#wakeAfterSeconds = Math.min(this.#wakeAfterSeconds ?? Infinity, seconds);
   }
 
-  /** At the end of the dispatch. */
+  /** At the end of the dispatch. A hook that has done its work does not fail because of its alarm clock. */
   async armWake(): Promise<void> {
-    if (this.#wakeAfterSeconds !== undefined) await this.ports.waker.wakeAfter(this.#wakeAfterSeconds);
+    if (this.#wakeAfterSeconds === undefined) return;
+    try {
+      await this.ports.waker.wakeAfter(this.#wakeAfterSeconds);
+    } catch (error) {
+      this.charm.log.warning(`Cannot arrange for the next look: ${(error as Error).message}`);
+    }
   }
 }

@@ -39,7 +39,7 @@ test("however often it is asked for, one wake is due", async () => {
   match(await unit("charm-gpu-0-wake.timer"), /^OnActiveSec=5$/mu);
   match(
     await unit("charm-gpu-0-wake.service"),
-    /^ExecStart=juju-exec gpu\/0 "JUJU_DISPATCH_PATH=hooks\/update-status \.\/dispatch"$/mu,
+    /^ExecStart=systemd-run .*-- juju-exec gpu\/0 "JUJU_DISPATCH_PATH=hooks\/update-status \.\/dispatch"$/mu,
   );
   deepEqual(calls, [
     "systemctl daemon-reload",

@@ -23,14 +23,17 @@ WantedBy=multi-user.target
 `;
 }
 
+/**
+ * Ends at once and leaves the waiting for its turn to a transient service: systemd refuses to start a timer whose service is
+ * active, and the hook that arms the timer anew may be the very one that the last wake runs.
+ */
 export function wakeUnit(unit: string): string {
   return `[Unit]
 Description=Wakes ${unit}
 CollectMode=inactive-or-failed
 [Service]
 Type=oneshot
-TimeoutStartSec=600
-ExecStart=juju-exec ${unit} "JUJU_DISPATCH_PATH=hooks/update-status ./dispatch"
+ExecStart=systemd-run --quiet --collect --no-block -p RuntimeMaxSec=600 -- juju-exec ${unit} "JUJU_DISPATCH_PATH=hooks/update-status ./dispatch"
 `;
 }
 
