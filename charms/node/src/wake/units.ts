@@ -24,22 +24,25 @@ WantedBy=multi-user.target
 }
 
 /**
- * Ends at once and leaves the waiting for its turn to a transient service: systemd refuses to start a timer whose service is
- * active, and the hook that arms the timer anew may be the very one that the last wake runs.
+ * Ends at once and leaves the waiting for its turn to a transient service: a timer that elapses while its service is active
+ * starts nothing, and the hook that arms it anew may be the very one that the last wake runs.
  */
 export function wakeUnit(unit: string): string {
   return `[Unit]
 Description=Wakes ${unit}
 CollectMode=inactive-or-failed
+StartLimitIntervalSec=0
 [Service]
 Type=oneshot
 ExecStart=systemd-run --quiet --collect --no-block -p RuntimeMaxSec=600 -- juju-exec ${unit} "JUJU_DISPATCH_PATH=hooks/update-status ./dispatch"
 `;
 }
 
+/** Armed anew by many hooks in a row, which is no failure. */
 export function timerUnit(unit: string, seconds: number): string {
   return `[Unit]
 Description=Wakes ${unit} in moments
+StartLimitIntervalSec=0
 [Timer]
 OnActiveSec=${seconds}
 AccuracySec=100ms
