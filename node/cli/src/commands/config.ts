@@ -99,12 +99,7 @@ async function set(pairs: string[], flags: Flags): Promise<void> {
       throw new UserError(`Invalid option ${JSON.stringify(pair)}.\n\nThe error was: expected key=value`);
     await place(config, pair.slice(0, at), pair.slice(at + 1));
   }
-  await ask(
-    "change the configuration",
-    "setClusterConfig",
-    { config: config as UserFacingClusterConfig },
-    parseTimeout(flags.timeout),
-  );
+  await ask("change the configuration", "setClusterConfig", { config }, parseTimeout(flags.timeout));
   await print(flags.outputFormat, "Configuration updated.", { "cluster-config": config });
 }
 

@@ -76,14 +76,21 @@ async function clusterStatus(patient: boolean): Promise<ClusterStatus | undefine
 
 /** What this node knows of itself without its daemon's help. */
 async function explain(error: unknown): Promise<string> {
-  const identity = await loadIdentity(pathsBelow("").identity).catch(
-    (problem: unknown) => (problem as Error).message,
-  );
+  const identity = await ownIdentity();
   if (identity === undefined && error instanceof K8sdUnreachable)
     return `${error.message}\n\nThis node holds no cluster identity: it belongs to no cluster, or k8sd was never installed.\nStart the daemon with: systemctl start snap.k8s.k8sd.service`;
   if (typeof identity === "string") return identity;
   const reason = error instanceof Error ? error.message : String(error);
   return identity ? `${await describe(identity)}\n\nThe status of the cluster is unknown: ${reason}` : reason;
+}
+
+/** What this node is, or why that cannot be read. */
+async function ownIdentity(): Promise<Identity | string | undefined> {
+  try {
+    return await loadIdentity(pathsBelow("").identity);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 async function describe(identity: Identity): Promise<string> {

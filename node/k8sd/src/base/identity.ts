@@ -81,6 +81,6 @@ export const saveIdentity = (path: string, identity: Identity) =>
 export const forgetIdentity = (path: string) => removeDurably(path);
 
 /** A copy without its journal: the operation is done. */
-export function settled({ journal: _, ...identity }: Identity): Identity {
+export function settled({ journal: _journal, ...identity }: Identity): Identity {
   return identity;
 }

@@ -93,6 +93,8 @@ function profileOf(request: WorkerRequest, { name, address, credential }: NodeRo
       return client(`k8sd:node:${name}`, "k8sd:nodes");
     case "k8sd":
       return k8sdProfile("worker", { name, address });
+    default:
+      return request satisfies never;
   }
 }
 

@@ -122,9 +122,9 @@ export class ControlPlane {
   }
 
   #passes(): Pass[] {
-    const features = allFeatures().map(({ name, converge }): Pass => ({
-      name,
-      run: async () => converge(await this.#context()),
+    const features = allFeatures().map((feature): Pass => ({
+      name: feature.name,
+      run: async () => feature.converge(await this.#context()),
     }));
     return [
       ...features,

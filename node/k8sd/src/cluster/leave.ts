@@ -49,7 +49,7 @@ function containerProcesses(): number[] {
   );
   const all = processes();
   const below = (pid: number): number[] =>
-    all.filter((p) => p.parent === pid).flatMap((p) => [...below(p.pid), p.pid]);
+    all.flatMap((p) => (p.parent === pid ? [...below(p.pid), p.pid] : []));
   return shims.flatMap(({ pid }) => [pid, ...below(pid)]);
 }
 

@@ -31,7 +31,7 @@ export async function authorityOf(address: string, fingerprint: string): Promise
     const authority = (await promise).find((pem) => sha256(pem) === fingerprint);
     if (authority) return authority;
   } catch (error) {
-    throw new Unreachable(`${address}`, error);
+    throw new Unreachable(address, error);
   } finally {
     socket.destroy();
   }

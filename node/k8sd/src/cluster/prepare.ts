@@ -41,7 +41,7 @@ export async function prepareNode(
   paths: Paths,
   identity: Identity,
   config: NodeConfig,
-  { containerd: _, ...defaults }: Defaults,
+  { containerd: _containerd, ...defaults }: Defaults,
 ): Promise<void> {
   const wanted = wantedServices(identity);
   await Promise.all([

@@ -27,7 +27,7 @@ export async function clusterStatus(plane: ControlPlane): Promise<ClusterStatus>
   const ready =
     nodes.value?.some(isReady) === true &&
     (resolved.dns?.enabled !== true || (await plane.dnsAddressMatches()));
-  const { annotations: _, ...shown } = resolved;
+  const { annotations: _annotations, ...shown } = resolved;
   return {
     ...(ready && { ready }),
     members,

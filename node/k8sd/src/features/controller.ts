@@ -54,9 +54,10 @@ export class FeatureController {
     ).unref();
   }
 
-  async #run({ name, run }: Pass) {
+  async #run(pass: Pass) {
+    const { name } = pass;
     try {
-      await run();
+      await pass.run();
       if (this.complaints.delete(name)) log.info(`${name}: works again`);
     } catch (error) {
       const text = messageOf(error);

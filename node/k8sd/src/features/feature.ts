@@ -27,7 +27,7 @@ export const unavailable = (name: FeatureName): Feature => ({
   name,
   converge: () => Promise.resolve(),
   measure: ({ config }) => {
-    const asked = (config[name as "gateway"] as { enabled?: boolean } | undefined)?.enabled === true;
+    const asked = config[name as "gateway"]?.enabled === true;
     const message = asked
       ? "not available in this version: enabled in the configuration, but nothing is deployed"
       : "disabled";

@@ -42,7 +42,7 @@ async function library() {
 /** A new private key, PEM (SEC 1). */
 export function newKey(): string {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  return privateKey.export({ type: "sec1", format: "pem" }) as string;
+  return privateKey.export({ type: "sec1", format: "pem" });
 }
 
 async function importKeys(key: string) {

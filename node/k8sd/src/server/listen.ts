@@ -43,7 +43,7 @@ export async function listenOnTls(
   server.maxConnections = 256;
   server.headersTimeout = 10_000;
   server.requestTimeout = 30_000;
-  return server as unknown as Server;
+  return server;
 }
 
 const NODE_NAME = /^k8sd:(control-plane|worker):([a-z0-9.-]+)$/;

@@ -24,7 +24,7 @@ export interface Endpoint<B = never> {
   /** Whom it serves; by default the socket and other control planes. */
   readonly for?: (caller: Caller) => boolean;
   readonly body?: Schema<B>;
-  handle(body: B, caller: Caller): Promise<unknown> | unknown;
+  handle(body: B, caller: Caller): unknown;
 }
 export interface Incoming {
   readonly method: string;

@@ -1,0 +1,152 @@
+/** The REST API of a node that belongs to no cluster, over a real socket. */
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import type { Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pathsBelow, type Paths } from "../src/base/paths.ts";
+import { writeAtomically } from "../src/base/files.ts";
+import { K8sdClient, K8sdError } from "../src/client.ts";
+import { Daemon } from "../src/cluster/daemon.ts";
+import { parseJoinConfig } from "../src/cluster/documents.ts";
+import { close, listenOnSocket } from "../src/server/listen.ts";
+import { Router } from "../src/server/router.ts";
+import { routes } from "../src/server/routes.ts";
+
+let root: string;
+let paths: Paths;
+let server: Server;
+let client: K8sdClient;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "k8sd-api-"));
+  paths = pathsBelow(root);
+  const daemon = new Daemon(paths, () => Promise.resolve());
+  await daemon.load();
+  server = await listenOnSocket(routes(daemon), paths.socket);
+  client = new K8sdClient(paths.socket);
+});
+afterAll(async () => {
+  await close(server);
+  await rm(root, { recursive: true });
+});
+
+const failure = (error_code: number, error: unknown) => ({
+  type: "error",
+  status: "",
+  status_code: 0,
+  operation: "",
+  error_code,
+  error,
+  metadata: null,
+});
+const bootstrap = { name: "n1", address: "10.0.0.1:6400" };
+
+test("the socket is root's alone", async () => expect((await stat(paths.socket)).mode & 0o777).toBe(0o600));
+
+test("success has the envelope of the reference", async () => {
+  expect(await client.raw("GET", "/")).toEqual({
+    type: "sync",
+    status: "Success",
+    status_code: 200,
+    operation: "",
+    error_code: 0,
+    error: "",
+    metadata: ["/1.0"],
+  });
+  expect(await client.raw("GET", "/core/1.0/ready")).toMatchObject({ status_code: 200 });
+});
+
+test.each([
+  ["GET", "/1.0/k8sd/cluster", undefined, 503, "daemon not yet initialized"],
+  ["GET", "/1.0/k8sd/node", undefined, 503, "daemon not yet initialized"],
+  ["GET", "/1.0/k8sd/cluster/config", undefined, 503, "daemon not yet initialized"],
+  ["POST", "/1.0/k8sd/cluster/tokens", { name: "w1", worker: true }, 503, "daemon not yet initialized"],
+  ["GET", "/1.0/nope", undefined, 404, /not found/],
+  ["DELETE", "/1.0/k8sd/cluster", undefined, 501, /not implemented/],
+  ["POST", "/1.0/snap/refresh", {}, 501, /not implemented/],
+  ["POST", "/1.0/k8sd/cluster", "{", 400, /expected JSON/],
+  ["POST", "/1.0/k8sd/cluster", {}, 400, /name: is required.*address: is required/],
+  ["POST", "/1.0/k8sd/cluster", { ...bootstrap, nope: 1 }, 400, /unknown field "nope"/],
+  ["POST", "/1.0/k8sd/cluster", { ...bootstrap, timeout: "90s" }, 400, /timeout: expected integer/],
+  ["POST", "/1.0/k8sd/cluster", { ...bootstrap, name: "N 1" }, 400, /invalid hostname/],
+  [
+    "POST",
+    "/1.0/k8sd/cluster",
+    { ...bootstrap, config: { "datastore-type": "external" } },
+    400,
+    /not supported yet/,
+  ],
+  ["POST", "/1.0/k8sd/cluster", bootstrap, 400, /it is on no interface of this machine/],
+  ["POST", "/1.0/k8sd/cluster/join", { ...bootstrap, token: "x" }, 400, /Cannot read the join token/],
+  [
+    "POST",
+    "/1.0/k8sd/cluster/join",
+    { ...bootstrap, token: "x", config: "a: [" },
+    400,
+    /invalid join configuration/,
+  ],
+] as const)("%s %s %j is answered %i", async (method, path, body, code, message) => {
+  const answer = await client.raw(method, path, body);
+  expect(answer).toEqual(
+    failure(code, typeof message === "string" ? message : expect.stringMatching(message)),
+  );
+});
+
+test("a body that is too large is cut off", async () => {
+  const body = JSON.stringify({ name: "x".repeat(3 * 1024 * 1024) });
+  const answer = await client.raw("POST", "/1.0/k8sd/cluster", body).catch((error: Error) => error.message);
+  if (typeof answer === "string") expect(answer).toMatch(/EPIPE|ECONNRESET|hang up/);
+  else expect(answer).toMatchObject({ error_code: 413 });
+});
+
+test("only the one answer means that a node belongs to no cluster", async () => {
+  const error = await client.call("getClusterStatus").catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(K8sdError);
+  expect((error as K8sdError).isNotInitialized).toBe(true);
+  expect(new K8sdError(503, "Daemon is still starting").isNotInitialized).toBe(false);
+  expect(new K8sdError(500, "daemon not yet initialized").isNotInitialized).toBe(false);
+});
+
+test("an identity that cannot be read is not taken for none", async () => {
+  const other = pathsBelow(join(root, "other"));
+  await writeAtomically(other.identity, "{");
+  const daemon = new Daemon(other, () => Promise.resolve());
+  await daemon.load();
+  expect(() => daemon.joined()).toThrow(/restore it from a backup/);
+  await expect(daemon.bootstrap(bootstrap, {})).rejects.toThrow("cluster is already bootstrapped");
+});
+
+describe("callers", () => {
+  const router = new Router()
+    .add({ method: "GET", path: "/x", handle: () => "secret" })
+    .add({ method: "GET", path: "/open", for: () => true, handle: () => "hello" });
+  test.each([
+    [{ kind: "local" }, 200],
+    [{ kind: "control-plane", name: "c" }, 200],
+    [{ kind: "worker", name: "w" }, 403],
+    [{ kind: "unknown" }, 403],
+  ] as const)("%j gets %i", async (caller, status) => {
+    expect((await router.answer({ method: "GET", path: "/x", text: "", caller })).status).toBe(status);
+    expect((await router.answer({ method: "GET", path: "/open", text: "", caller })).status).toBe(200);
+  });
+});
+
+describe("join configurations as text", () => {
+  test.each([
+    ["", {}],
+    ["{}", {}],
+    [
+      "extra-node-kubelet-args:\n  --max-pods: '5'\n  --node-ip: null\n",
+      { "extra-node-kubelet-args": { "--max-pods": "5", "--node-ip": null } },
+    ],
+    ['{"disable-system-tuning": true}', { "disable-system-tuning": true }],
+  ])("%j", async (text, expected) => expect(await parseJoinConfig(text)).toEqual(expected));
+
+  test.each(["nope: 1", "a: &a [x]\nb: *a", "- 1", "{", "a: b: c", "!!js/function 'x'", "x".repeat(2e6)])(
+    "%j is refused",
+    async (text) => {
+      await expect(parseJoinConfig(text)).rejects.toMatchObject({ code: 400 });
+    },
+  );
+});

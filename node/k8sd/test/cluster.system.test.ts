@@ -1,0 +1,264 @@
+/** A cluster on real machines, by the command k8s alone: from nothing to several nodes and back. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { boot, eventually, exec, kubectl, machines, must, node, readyNodes, shell } from "./machines.ts";
+
+const DNS_QUERY = `
+import socket, struct, sys
+server, name = sys.argv[1:]
+query = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\\0" + struct.pack(">HH", 1, 1)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.sendto(query, (server, 53))
+answer = s.recv(512); assert answer[3] & 15 == 0, answer[3]; print(socket.inet_ntoa(answer[-4:]))
+`;
+
+/** A name asked of the DNS service from a machine. */
+const resolve = (from: string, name: string) =>
+  must(from, ["python3", "-c", DNS_QUERY, "10.152.183.10", name]).then((text) => text.trim());
+
+/** A pod that answers on port 8181 with 200, pinned to a node; the image of the node package is all there is. */
+const pod = (name: string, on: string) =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels: { app: "answer" } },
+    spec: {
+      nodeName: on,
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "dns",
+          image: "cantrip.local/coredns:1.14.7",
+          imagePullPolicy: "Never",
+          args: ["-conf", "/c/Corefile"],
+          volumeMounts: [{ name: "c", mountPath: "/c" }],
+        },
+      ],
+      volumes: [{ name: "c", configMap: { name: "answer" } }],
+    },
+  });
+
+const hardKill = "kill -9 $(systemctl show --property=MainPID --value snap.k8s.k8sd.service)";
+
+beforeAll(async () => {
+  await machines.cleanup();
+  await machines.prepare();
+  for (const name of ["c1", "w1"]) await node(name);
+});
+
+afterAll(async () => {
+  await machines.cleanup();
+  await machines.restore();
+});
+
+test("a machine of no cluster says so, and only that", async () => {
+  const status = await exec("c1", ["k8s", "status"]);
+  expect(status).toMatchObject({ exitCode: 1, stdout: "" });
+  expect(status.stderr).toContain("The node is not part of a Kubernetes cluster");
+  const answer = await shell(
+    "c1",
+    "curl -s --unix-socket /var/snap/k8s/common/var/lib/k8sd/state/control.socket http://x/1.0/k8sd/cluster",
+  );
+  expect(JSON.parse(answer)).toEqual({
+    type: "error",
+    status: "",
+    status_code: 0,
+    operation: "",
+    error_code: 503,
+    error: "daemon not yet initialized",
+    metadata: null,
+  });
+});
+
+test("a configuration that cannot work changes nothing", async () => {
+  const result = await machines.exec("c1", ["k8s", "bootstrap", "--file", "-"], {
+    stdin: "pod-cidr: 10.1.0.0/33\ndatastore-type: external\n",
+    timeoutMs: 60_000,
+  });
+  expect(result.exitCode).toBe(1);
+  expect(result.stderr).toContain("pod-cidr");
+  expect(result.stderr).toContain("external datastores are not supported yet");
+  expect(await shell("c1", "ls /etc/kubernetes 2>/dev/null | wc -l")).toBe("0\n");
+});
+
+test("bootstrap survives kill -9 of the daemon in its middle", async () => {
+  const bootstrap = exec("c1", ["k8s", "bootstrap"]);
+  await eventually(
+    "etcd was started",
+    async () => (await exec("c1", ["systemctl", "is-active", "--quiet", "snap.k8s.etcd"])).exitCode === 0,
+  );
+  await shell("c1", hardKill);
+  expect((await bootstrap).exitCode).toBe(1);
+  await eventually("the node is Ready", async () => (await readyNodes("c1")).join() === "c1");
+  await must("c1", ["k8s", "status", "--wait-ready", "--timeout", "120s"]);
+});
+
+test("a second bootstrap is refused", async () => {
+  const again = await exec("c1", ["k8s", "bootstrap"]);
+  expect(again).toMatchObject({ exitCode: 1 });
+  expect(again.stderr).toContain("The node is already part of a cluster");
+});
+
+test("a worker joins with its token and becomes Ready", async () => {
+  const token = (await must("c1", ["k8s", "get-join-token", "w1", "--worker"])).trim();
+  expect(
+    (await must("c1", ["k8s", "get-join-token", "w1", "--worker"])).trim(),
+    "asked again, the same token",
+  ).toBe(token);
+  await must("w1", ["k8s", "join-cluster", token]);
+  await eventually("both nodes are Ready", async () => (await readyNodes("c1")).join() === "c1,w1");
+  const again = await exec("w1", ["k8s", "join-cluster", token]);
+  expect(again.stderr).toContain("The node is already part of a cluster");
+});
+
+test("no private key of a worker has been on the control plane", async () => {
+  const keys = await shell("w1", "sha256sum /etc/kubernetes/pki/*.key | cut -d' ' -f1");
+  const found = await shell(
+    "c1",
+    "find /etc/kubernetes /var/snap/k8s -name '*.key' -type f | xargs sha256sum | cut -d' ' -f1",
+  );
+  expect(
+    keys
+      .trim()
+      .split("\n")
+      .filter((key) => found.includes(key)),
+  ).toEqual([]);
+  expect(await shell("w1", "find /etc/kubernetes /var/snap/k8s -type f -name '*ca.key' | wc -l")).toBe("0\n");
+});
+
+test("pods on both nodes are reached by their service and its name, with RuntimeDefault", async () => {
+  await kubectl("c1", "create", "configmap", "answer", "--from-literal=Corefile=.:53 {\n ready\n}\n");
+  for (const [name, on] of [
+    ["a", "c1"],
+    ["b", "w1"],
+  ] as const)
+    await must("c1", ["k8s", "kubectl", "create", "-f", "-"], pod(name, on));
+  await kubectl("c1", "wait", "--for=condition=Ready", "pod/a", "pod/b", "--timeout=60s");
+  await kubectl("c1", "create", "service", "clusterip", "answer", "--tcp=80:8181");
+  for (const from of ["c1", "w1"]) {
+    await eventually(`the service's name is answered on ${from}`, async () =>
+      /^10\.152\.183\./.test(await resolve(from, "answer.default.svc.cluster.local")),
+    );
+    const ip = await resolve(from, "answer.default.svc.cluster.local");
+    await eventually(`the service is reached from ${from}`, async () =>
+      (
+        await shell(from, `for i in 1 2 3 4 5 6 7 8; do curl -sf --max-time 2 http://${ip}/ready; done`)
+      ).includes("OK"),
+    );
+    for (const name of ["a", "b"]) {
+      const podIp = await kubectl("c1", "get", "pod", name, "-o", "jsonpath={.status.podIP}");
+      expect(await shell(from, `curl -sf --max-time 3 http://${podIp}:8181/ready`)).toBe("OK");
+    }
+  }
+});
+
+test("logs and exec work on both nodes", async () => {
+  for (const name of ["a", "b"]) {
+    expect(await kubectl("c1", "logs", name)).toContain("CoreDNS-1.14.7");
+    expect(await kubectl("c1", "exec", name, "--", "/coredns", "-version")).toContain("CoreDNS-1.14.7");
+  }
+});
+
+test("a pod reaches the outside with its node's address", async () => {
+  const pid = (await shell("w1", "pgrep -nf '^/coredns -conf /c/Corefile'")).trim();
+  const outside = (await shell("w1", "ip -4 route show default")).split(" ")[2]!;
+  // The bridge's own address is outside of the cluster: no Node has it.
+  const ping = `nsenter -t ${pid} -n ping -c 2 -W 2 ${outside}`;
+  const seen = await shell("w1", `${ping}; conntrack -L -p icmp 2>/dev/null | grep dst=${outside}`);
+  const address = (await machines.get("w1"))!.address;
+  expect(seen).toMatch(new RegExp(`src=10\\.1\\.\\d+\\.\\d+ dst=${outside}.*src=${outside} dst=${address}`));
+});
+
+test("the images of the package are pinned", async () => {
+  const images = await shell("w1", "/opt/k8s/current/bin/ctr -n k8s.io images ls | grep cantrip.local");
+  for (const line of images.trim().split("\n")) expect(line).toContain("io.cri-containerd.pinned=pinned");
+});
+
+test("wrong tokens are refused, and leave nothing", async () => {
+  await node("w2");
+  const token = (await must("c1", ["k8s", "get-join-token", "other", "--worker"])).trim();
+  const foreign = JSON.parse(Buffer.from(token, "base64").toString()) as Record<string, unknown>;
+  const encode = (fields: object) =>
+    Buffer.from(JSON.stringify({ ...foreign, ...fields })).toString("base64");
+  const cases = [
+    ["of another name", token, "invalid token"],
+    ["forged", encode({ secret: `worker::${"0".repeat(40)}` }), "invalid token"],
+    ["of another authority", encode({ fingerprint: "0".repeat(64) }), "does not show the certificate"],
+    ["of another kind", encode({ kind: undefined }), "another kind of k8sd"],
+    ["no token", "nonsense", "Cannot read the join token"],
+  ] as const;
+  for (const [what, text, reason] of cases) {
+    const result = await exec("w2", ["k8s", "join-cluster", text]);
+    expect(result, what).toMatchObject({ exitCode: 1 });
+    expect(result.stderr, what).toContain(reason);
+    expect((await exec("w2", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");
+  }
+  expect(await shell("w2", "ls /etc/kubernetes /var/snap/k8s/common/args 2>/dev/null | wc -l")).toBe("0\n");
+});
+
+test("a join survives kill -9 of the daemon in its middle", async () => {
+  const token = (await must("c1", ["k8s", "get-join-token", "w2", "--worker"])).trim();
+  const joining = exec("w2", ["k8s", "join-cluster", token]);
+  await eventually(
+    "the join has begun",
+    async () => (await exec("w2", ["test", "-e", "/var/snap/k8s/common/args/kubelet"])).exitCode === 0,
+  );
+  await shell("w2", hardKill);
+  await joining;
+  await eventually("three nodes are Ready", async () => (await readyNodes("c1")).join() === "c1,w1,w2");
+  await eventually("the join is done", async () =>
+    (await shell("w2", "k8s local-node-status --output-format json")).includes('"worker"'),
+  );
+});
+
+test("machines that were switched off come back by themselves", async () => {
+  for (const name of ["c1", "w1"]) {
+    await machines.kill(name);
+    await boot(name);
+  }
+  await eventually("all nodes are Ready", async () => (await readyNodes("c1")).join() === "c1,w1,w2");
+  await eventually(
+    "DNS answers",
+    async () => (await resolve("w1", "kubernetes.default.svc.cluster.local")) === "10.152.183.1",
+  );
+  await eventually("a pod on the other node answers", async () => {
+    const ip = await kubectl("c1", "get", "pod", "b", "-o", "jsonpath={.status.podIP}");
+    return (await shell("c1", `curl -sf --max-time 3 http://${ip}:8181/ready`)) === "OK";
+  });
+});
+
+test("a removed worker is gone on both sides and joins again", async () => {
+  await must("c1", ["k8s", "remove-node", "w2"]);
+  expect(await readyNodes("c1")).toEqual(["c1", "w1"]);
+  expect((await exec("w2", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");
+  const left = await shell(
+    "w2",
+    "ls -d /etc/kubernetes /var/snap/k8s/common/args /etc/cni/net.d/* /run/netns/* 2>/dev/null || true; ip route show proto 158; pgrep -f containerd-shim || true; nft list tables | grep -E 'kube-proxy|cantrip' || true; mount | grep -E '/var/lib/kubelet/|/run/containerd/' || true",
+  );
+  expect(left).toBe("");
+  const token = (await must("c1", ["k8s", "get-join-token", "w2", "--worker"])).trim();
+  await must("w2", ["k8s", "join-cluster", token]);
+  await eventually("it is Ready again", async () => (await readyNodes("c1")).join() === "c1,w1,w2");
+});
+
+test("a worker that was removed while it was away cannot come back by itself", async () => {
+  await machines.kill("w2");
+  await must("c1", ["k8s", "remove-node", "w2", "--force"]);
+  await boot("w2");
+  await eventually("its kubelet has been refused", async () =>
+    (await shell("w2", "journalctl -u snap.k8s.kubelet --no-pager -b")).includes("credential revoked"),
+  );
+  expect(await kubectl("c1", "get", "nodes", "-o", "name")).not.toContain("w2");
+});
+
+test("removing what never joined is no error, and its token is worth nothing", async () => {
+  await must("c1", ["k8s", "get-join-token", "never", "--worker"]);
+  await must("c1", ["k8s", "remove-node", "never"]);
+});
+
+test("the status says what is wrong while etcd is away", async () => {
+  await shell("c1", "systemctl stop snap.k8s.etcd");
+  const status = await exec("c1", ["k8s", "status"]);
+  expect(`${status.stdout}${status.stderr}`).toMatch(/not ready|unknown/);
+  expect(status.stderr).not.toContain("not part of a Kubernetes cluster");
+  await shell("c1", "systemctl start snap.k8s.etcd");
+  await must("c1", ["k8s", "status", "--wait-ready", "--timeout", "120s"]);
+});
