@@ -1,4 +1,5 @@
 /** Reading secrets. */
+import { isSecretId } from "@cantrip/metadata";
 import type { SecretChange } from "../hook-changes.ts";
 import type { SecretView } from "../hook-view.ts";
 import { own } from "../records.ts";
@@ -50,17 +51,25 @@ export function parseId(text: string | undefined): string {
 }
 
 async function secretGet(call: Call): Promise<unknown> {
-  const { args, text, isSet } = call;
+  const { text, isSet } = call;
   const label = text("label");
-  const id = args[0] === undefined || args[0] === "" ? undefined : parseId(args[0]);
+  const { id, key } = idAndKey(call.args, label !== undefined);
   if (id === undefined && label === undefined) throw misuse("require either a secret URI or label");
   if (isSet("peek") && isSet("refresh")) throw misuse("specify one of --peek or --refresh but not both");
   const content = pendingContent(call, id, label) ?? (await storedContent(call, id, label));
-  const [, key] = args;
   if (key === undefined || key === "") return content;
   const value = valueOf(content, key);
   // One value is for a shell to read: as it is, without YAML's quotes.
   return call.format === "json" ? value : new RawText(`${value}\n`);
+}
+
+/** With a label, the only argument may be a key. */
+function idAndKey([first, second]: readonly string[], hasLabel: boolean): { id?: string; key?: string } {
+  if (first === undefined || first === "") return second === undefined ? {} : { key: second };
+  const isKey =
+    hasLabel && second === undefined && !isSecretId(first.replace(/^secret:(?:\/\/[^/]*\/)?/, ""));
+  if (isKey) return { key: first };
+  return { id: parseId(first), ...(second === undefined ? {} : { key: second }) };
 }
 
 /** A secret that this hook has made is read from its buffer; what it has changed, with --peek and --refresh only. */
