@@ -12,6 +12,9 @@ export const environment = {
   CANTRIP_RUN: "/run/cantrip-e2e",
   CANTRIP_DATA: "/var/lib/cantrip-e2e-client",
   CANTRIP_KUBECONFIG: "/var/lib/cantrip-e2e-client/kubeconfig",
+  // As sudo tells who asked: the client files and the kubeconfig must become this person's.
+  SUDO_UID: "65534",
+  SUDO_GID: "65534",
 };
 
 export interface Result {
@@ -22,10 +25,11 @@ export interface Result {
 
 export async function cantrip(
   argv: readonly string[],
-  { timeoutMs = 300_000, env = {} }: { timeoutMs?: number; env?: Record<string, string> } = {},
+  { timeoutMs = 300_000, uid }: { timeoutMs?: number; uid?: number } = {},
 ): Promise<Result> {
   const done = await execa(join(top, "cantrip"), argv, {
-    env: { ...environment, ...env },
+    env: environment,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     reject: false,
     timeout: timeoutMs,
     stdin: "ignore",

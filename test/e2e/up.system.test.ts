@@ -13,6 +13,7 @@ import {
   nodes,
   status,
   succeed,
+  top,
   traces,
   unitActive,
   until,
@@ -88,9 +89,24 @@ describe("up", () => {
     await unitActive("k8s-worker/0");
   });
 
-  test("the kubeconfig is readable by its owner only", async () => {
-    const { stdout } = await execa("stat", ["-c", "%a", environment.CANTRIP_KUBECONFIG]);
-    expect(stdout).toBe("600");
+  test("the kubeconfig and the client files are the invoking person's, and nobody else's", async () => {
+    const files = [environment.CANTRIP_KUBECONFIG, join(environment.CANTRIP_DATA, "accounts.yaml")];
+    const { stdout } = await execa("stat", ["-c", "%a %u %g", ...files]);
+    expect(stdout.split("\n")).toEqual(["600 65534 65534", "600 65534 65534"]);
+  });
+
+  test("status and kubectl work without root (not tried where others may not read the checkout)", async (context) => {
+    const person = { uid: 65534, gid: 65534 };
+    const readable = await execa("test", ["-r", join(top, "cantrip")], { ...person, reject: false });
+    if (readable.exitCode !== 0) context.skip("the checkout lies in a folder that others may not enter");
+    const status = await cantrip(["status"], { uid: person.uid });
+    expect(status).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(status.stdout).toMatch(/k8s\/0\* +active/);
+    const nodes = await cantrip(
+      ["kubectl", "get", "nodes", "--cache-dir", join(environment.CANTRIP_DATA, "kube-cache")],
+      { uid: person.uid },
+    );
+    expect(nodes).toMatchObject({ exitCode: 0 });
   });
 
   test("run again, it says that all is well and changes nothing", async () => {

@@ -19,21 +19,37 @@ export interface Artifacts {
   /** a `node-package` resource that names the tree by its digest */
   readonly packageReference: string;
   readonly charms: Readonly<Record<"k8s" | "k8s-worker", string>>;
-  /** agent.mjs and hooktool, bound into every machine */
+}
+
+/** What every machine sees of the host; known before it is filled, so that the controller can start beside the builds. */
+export interface BoundFolders {
+  /** agent.mjs and hooktool */
   readonly agentDir: string;
-  /** bin/node, bound into every machine */
+  /** bin/node */
   readonly runtimeDir: string;
+  /** verified node packages, by digest */
+  readonly packagesDir: string;
+}
+
+export async function boundFolders(cacheDir: string): Promise<BoundFolders> {
+  const { version } = await findRuntime(hostArchitecture());
+  return {
+    agentDir: join(cacheDir, "agent"),
+    runtimeDir: join(cacheDir, "runtime", version),
+    packagesDir: join(cacheDir, "packages"),
+  };
 }
 
 type Note = (text: string) => void;
 
 export async function makeArtifacts(cacheDir: string, note: Note): Promise<Artifacts> {
-  const runtimeDir = await placeRuntime(cacheDir);
-  const [node, agentDir, k8s, worker] = await Promise.all([
+  const folders = await boundFolders(cacheDir);
+  const [node, k8s, worker] = await Promise.all([
     buildPackage({ cacheDir, onProgress: ({ component, phase }) => note(`${component}: ${phase}`) }),
-    placeAgent(cacheDir),
     placeCharm(cacheDir, "k8s"),
     placeCharm(cacheDir, "k8s-worker"),
+    placeAgent(cacheDir, folders),
+    placeRuntime(folders),
   ]);
   const packageReference = join(cacheDir, "packages", `${node.manifestDigest}.reference`, "node-package.tar");
   if (!(await exists(packageReference)))
@@ -43,27 +59,21 @@ export async function makeArtifacts(cacheDir: string, note: Note): Promise<Artif
     packageTree: node.treeDir,
     packageReference,
     charms: { k8s, "k8s-worker": worker },
-    agentDir,
-    runtimeDir,
   };
 }
 
 /** The runtime that runs this process, as a folder of its own that can be bound into machines. */
-async function placeRuntime(cacheDir: string): Promise<string> {
-  const runtime = await findRuntime(hostArchitecture());
-  const folder = join(cacheDir, "runtime", runtime.version);
-  const target = join(folder, "bin/node");
-  const [from, to] = [await stat(runtime.binary), await stat(target).catch(() => undefined)];
-  if (to?.size !== from.size) await atomically(target, (file) => copyFile(runtime.binary, file));
-  return folder;
+async function placeRuntime({ runtimeDir }: BoundFolders): Promise<void> {
+  const { binary } = await findRuntime(hostArchitecture());
+  const target = join(runtimeDir, "bin/node");
+  const [from, to] = [await stat(binary), await stat(target).catch(() => undefined)];
+  if (to?.size !== from.size) await atomically(target, (file) => copyFile(binary, file));
 }
 
 /** The unit agent as one file, beside the hook tool. */
-async function placeAgent(cacheDir: string): Promise<string> {
+async function placeAgent(cacheDir: string, { agentDir }: BoundFolders): Promise<void> {
   const { go } = await goToolchain({ cacheDir });
-  const directory = join(cacheDir, "agent");
-  await buildAgentDirectory({ directory, cache: join(cacheDir, "hooktool"), go });
-  return directory;
+  await buildAgentDirectory({ directory: agentDir, cache: join(cacheDir, "hooktool"), go });
 }
 
 async function placeCharm(cacheDir: string, name: "k8s" | "k8s-worker"): Promise<string> {

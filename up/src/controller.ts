@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MachinesConfig } from "@cantrip/controller";
-import { repository, type Artifacts } from "./artifacts.ts";
+import { boundFolders, repository } from "./artifacts.ts";
 import { runningPid, type Daemon } from "./daemon.ts";
 import { controllerState, machinesOptions, type Paths } from "./paths.ts";
 import type { Settings } from "./settings.ts";
@@ -39,21 +39,19 @@ export function daemonOf(
 }
 
 /** Writes what the machines are made of, and returns the service that reads it. */
-export async function controllerDaemon(
-  paths: Paths,
-  settings: Settings,
-  { agentDir, runtimeDir }: Artifacts,
-): Promise<Daemon> {
+export async function controllerDaemon(paths: Paths, settings: Settings): Promise<Daemon> {
+  const { runtimeDir, agentDir, packagesDir } = await boundFolders(paths.cache);
   const config: MachinesConfig = {
     instance: machinesOptions(paths, settings),
     machineBinds: [
       { source: runtimeDir, target: "/opt/cantrip/runtime", readOnly: true },
       { source: agentDir, target: "/opt/cantrip/agent", readOnly: true },
-      { source: join(paths.cache, "packages"), target: "/opt/cantrip/packages", readOnly: true },
+      { source: packagesDir, target: "/opt/cantrip/packages", readOnly: true },
     ],
     parallel: 2,
   };
   await mkdir(controllerState(paths), { recursive: true, mode: 0o700 });
+  for (const folder of [runtimeDir, agentDir, packagesDir]) await mkdir(folder, { recursive: true });
   const temporary = `${configFile(paths)}.tmp`;
   await writeFile(temporary, `${JSON.stringify(config, null, 2)}\n`);
   await rename(temporary, configFile(paths));

@@ -1,6 +1,7 @@
 /** `cantrip down`: takes everything away that `up` made on this host, in the reverse order, and puts back what it changed. */
 import { rm } from "node:fs/promises";
 import { forgetController } from "@cantrip/controller/command";
+import { alone } from "./alone.ts";
 import { clientDirectory } from "./client.ts";
 import { daemonOf } from "./controller.ts";
 import { stop } from "./daemon.ts";
@@ -21,6 +22,10 @@ export interface DownOptions {
 export async function down({ purge = false, quiet = false }: DownOptions): Promise<boolean> {
   if (process.getuid?.() !== 0)
     throw new Error('Machines, bridges and mounts need root: run "sudo cantrip down"');
+  return await alone(hostPaths(), () => takeDown(purge, quiet));
+}
+
+async function takeDown(purge: boolean, quiet: boolean): Promise<boolean> {
   const [paths, person, progress] = [hostPaths(), invoker(), new Progress({ quiet })];
   const settings = await readSettings(paths);
   try {

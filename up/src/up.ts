@@ -12,6 +12,7 @@ import { makeArtifacts, type Artifacts } from "./artifacts.ts";
 import { Client, clientDirectory } from "./client.ts";
 import { controllerDaemon, controllerFacts, waitForController } from "./controller.ts";
 import { start } from "./daemon.ts";
+import { alone } from "./alone.ts";
 import { hostPackages, installPackages, missingPackages } from "./host-packages.ts";
 import { invoker, kubeconfigPath, type Invoker } from "./invoker.ts";
 import { clusterFile } from "./kubectl.ts";
@@ -52,23 +53,24 @@ const patienceMs = 20_000;
 
 export async function up(options: UpOptions): Promise<UpReport | undefined> {
   requireRoot();
+  return await alone(hostPaths(), () => bringUp(options));
+}
+
+async function bringUp(options: UpOptions): Promise<UpReport | undefined> {
   const [paths, person, progress] = [hostPaths(), invoker(), new Progress({ quiet: options.quiet ?? false })];
   try {
     const settings = await decide(paths, options);
     const machines = machinesOf(paths, settings);
     await progress.phase("host", (note) => prepareHost(settings, note));
-    const [artifacts] = await Promise.all([
-      progress.phase("components", async (note) => {
-        const made = await makeArtifacts(paths.cache, note);
-        note(`node package ${made.packageVersion}`);
-        return made;
-      }),
+    options.signal.throwIfAborted();
+    const preparing = [
+      progress.phase("components", (note) => prepareArtifacts(paths, note)),
       progress.phase("machine image", (note) => prepareMachines(machines, note)),
-    ]);
-    if (options.prepareOnly) return undefined;
-    const started = await progress.phase("controller", (note) =>
-      startController(paths, settings, artifacts, person, note),
-    );
+    ] as const;
+    if (options.prepareOnly) return void (await Promise.all(preparing));
+    const starting = progress.phase("controller", (note) => startController(paths, settings, person, note));
+    const [artifacts, , started] = await Promise.all([...preparing, starting]);
+    options.signal.throwIfAborted();
     const client = new Client({
       directory: clientDirectory(person),
       controller: settings.instance,
@@ -118,7 +120,7 @@ async function decide(paths: Paths, { workers, model, offline }: UpOptions): Pro
 }
 
 const hash = (text: string): number =>
-  [...text].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 7);
+  Array.from(text).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 7);
 
 export const machinesOf = (paths: Paths, settings: Settings): NspawnMachines =>
   openMachines(machinesOptions(paths, settings));
@@ -142,6 +144,12 @@ async function prepareHost({ instance, ranges }: Settings, note: (text: string) 
 
 const told = ({ text, fix }: Finding): string => (fix ? `${text} (${fix})` : text);
 
+async function prepareArtifacts({ cache }: Paths, note: (text: string) => void): Promise<Artifacts> {
+  const artifacts = await makeArtifacts(cache, note);
+  note(`node package ${artifacts.packageVersion}`);
+  return artifacts;
+}
+
 async function prepareMachines(machines: NspawnMachines, note: (text: string) => void): Promise<void> {
   note("bridge, address translation, base image");
   await machines.prepare();
@@ -151,11 +159,10 @@ async function prepareMachines(machines: NspawnMachines, note: (text: string) =>
 async function startController(
   paths: Paths,
   settings: Settings,
-  artifacts: Artifacts,
   person: Invoker,
   note: (text: string) => void,
 ): Promise<boolean> {
-  const daemon = await controllerDaemon(paths, settings, artifacts);
+  const daemon = await controllerDaemon(paths, settings);
   const started = await start(daemon);
   await waitForController(paths, settings, daemon);
   const facts = await controllerFacts(paths);
@@ -172,53 +179,40 @@ async function startController(
 /** Deploys what is not there: the charms, their relation, as many workers as were asked for. Returns whether anything was. */
 async function deployBundle(
   client: Client,
-  { model, workers, ranges }: Settings,
+  settings: Settings,
   { charms, packageReference }: Artifacts,
   note: (text: string) => void,
 ): Promise<boolean> {
+  const { model, workers, ranges } = settings;
   const { models } = await client.json<{ models: { "short-name": string }[] }>(["models"]);
   if (!models.some(({ "short-name": name }) => name === model)) await client.must(["add-model", model]);
   const status = await client.json<StatusDocument & Related>(["status"]);
   const resource = ["--resource", `node-package=${packageReference}`];
-  let changed = false;
-  const once = async (isThere: boolean, what: string, argv: readonly string[]): Promise<void> => {
-    if (isThere) return;
-    note(what);
-    await client.must(argv);
-    changed = true;
-  };
-  const cidrs = [
-    "--config",
-    `bootstrap-pod-cidr=${ranges.pods}`,
-    "--config",
-    `bootstrap-service-cidr=${ranges.services}`,
-  ];
   const { k8s, "k8s-worker": worker } = status.applications;
-  await once(k8s !== undefined, "deploying k8s", ["deploy", charms.k8s, "k8s", ...resource, ...cidrs]);
   const have = Object.keys(worker?.units ?? {}).length;
-  if (workers > 0 || worker)
-    await once(worker !== undefined, "deploying k8s-worker", [
-      "deploy",
-      charms["k8s-worker"],
-      "k8s-worker",
-      "-n",
-      String(Math.max(1, workers)),
-      ...resource,
-    ]);
-  if (worker && have < workers)
-    await once(false, `adding ${workers - have} workers`, [
-      "add-unit",
-      "k8s-worker",
-      "-n",
-      String(workers - have),
-    ]);
+  const wantsWorkers = workers > 0 || worker !== undefined;
+  const cidrs = [`bootstrap-pod-cidr=${ranges.pods}`, `bootstrap-service-cidr=${ranges.services}`];
+  const todo: string[][] = [];
+  if (!k8s)
+    todo.push(["deploy", charms.k8s, "k8s", ...resource, ...cidrs.flatMap((cidr) => ["--config", cidr])]);
+  if (!worker && workers > 0)
+    todo.push(["deploy", charms["k8s-worker"], "k8s-worker", "-n", String(workers), ...resource]);
+  if (worker && have < workers) todo.push(["add-unit", "k8s-worker", "-n", String(workers - have)]);
+  if (todo.length > 0)
+    note(
+      todo.map(([verb, ...rest]) => `${verb} ${rest[0]?.endsWith(".charm") ? rest[1] : rest[0]}`).join(", "),
+    );
+  await Promise.all(todo.map((argv) => client.must(argv)));
   const related = Object.values(worker?.relations ?? {})
     .flat()
     .some((relation) => relation["related-application"] === "k8s");
-  if (workers > 0 || worker)
-    await once(related, "integrating k8s and k8s-worker", ["integrate", "k8s", "k8s-worker"]);
-  note("");
-  return changed;
+  const mustRelate = wantsWorkers && !related;
+  if (mustRelate) {
+    note("integrate k8s k8s-worker");
+    await client.must(["integrate", "k8s", "k8s-worker"]);
+  }
+  note(`${settings.model} on controller ${settings.instance}`);
+  return todo.length > 0 || mustRelate;
 }
 
 interface Related {
