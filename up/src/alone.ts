@@ -2,13 +2,14 @@
 import { join } from "node:path";
 import { LockTimeoutError, withLock } from "@cantrip/components";
 import type { Paths } from "./paths.ts";
+import { instanceName } from "./settings.ts";
 
 /** @throws Error when another one is at work and does not end within two seconds */
-export async function alone<T>({ run }: Paths, work: () => Promise<T>): Promise<T> {
+export async function alone<T>({ cache }: Paths, work: () => Promise<T>): Promise<T> {
   let holder: string | undefined;
   try {
     const lock = {
-      file: join(run, "up.lock"),
+      file: join(cache, "locks", instanceName()),
       purpose: "cantrip up or down",
       timeoutMs: 2000,
       onWait: (pid: string | undefined) => void (holder = pid),
