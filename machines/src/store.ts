@@ -1,5 +1,5 @@
 /** What is on disk about machines. Only what cannot be seen: whether one runs is read from /proc. */
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -77,7 +77,7 @@ export class MachineStore {
     await writeInLayer(layers, "/etc/hostname", `${record.name}\n`);
     await writeInLayer(layers, "/etc/machine-id", `${record.machineId}\n`, 0o444);
     for (const { path, content, mode } of files) await writeInLayer(layers, path, content, mode);
-    await writeFile(join(draft, "machine.json"), `${JSON.stringify(record, undefined, 2)}\n`);
+    await writeAtomic(join(draft, "machine.json"), `${JSON.stringify(record, undefined, 2)}\n`);
     await rename(draft, this.dir(record.name));
     await syncFolder(this.machinesDir);
   }
@@ -111,13 +111,19 @@ export class MachineStore {
     return (await readText(join(this.dir(name), "run"))) !== undefined;
   }
 
+  /** After an end of our own making: from now on the folder says that nothing was launched. */
+  async forgetLaunch(name: string): Promise<void> {
+    await rm(join(this.dir(name), "run"), { force: true });
+  }
+
   /** How the launcher saw the last run end; nothing if it was killed itself. */
   async lastExit(name: string): Promise<{ code: number; at: string } | undefined> {
     const path = join(this.dir(name), "exit");
     const text = await readText(path);
-    return text === undefined
+    const stats = await stat(path).catch(() => undefined);
+    return text === undefined || !stats
       ? undefined
-      : { code: exitCode(text.trim()), at: (await stat(path)).mtime.toISOString() };
+      : { code: exitCode(text.trim()), at: stats.mtime.toISOString() };
   }
 }
 

@@ -5,7 +5,7 @@ import { debianSources, parseOsRelease } from "../src/debian.ts";
 import { droppingChains, gateCommands } from "../src/firewall.ts";
 import { bridgeAddress, hostsBlock, machineResolvConf, ruleset } from "../src/network.ts";
 import { checkPath, nspawnName } from "../src/names.ts";
-import { freeRange, overlapFindings } from "../src/preflight.ts";
+import { freeRange, overlapFindings } from "../src/ranges.ts";
 import { parseStat } from "../src/proc.ts";
 import { exitCode } from "../src/store.ts";
 import { parseSubnet } from "../src/subnet.ts";
