@@ -41,12 +41,7 @@ export interface Connection {
 /** Top-level keys are lower case and never null (see `lenient` for nested objects). */
 export type Params = Record<string, unknown>;
 /** `undefined` is answered as `{}`. Throw ApiError or ModelError for an error envelope. */
-export type FacadeMethod = (
-  connection: Connection,
-  params: Params,
-  id: string,
-  version: number,
-) => Promise<unknown> | unknown;
+export type FacadeMethod = (connection: Connection, params: Params, id: string, version: number) => unknown;
 
 export interface FacadeDefinition {
   readonly name: string;

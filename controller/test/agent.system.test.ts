@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Resource } from "@cantrip/model";
 import { packCharm } from "./support/charm.ts";
 import { Harness, until, type TestModel } from "./support/harness.ts";
 
@@ -36,7 +37,8 @@ case $hook in
 install) application-version-set 1.2.3 ;;
 config-changed)
   sleep "$(config-get slow)"
-  status-set active "$(config-get greeting)" ;;
+  status-set active "$(config-get greeting)"
+  if [ -e /var/tmp/reboot-once ]; then rm /var/tmp/reboot-once; juju-reboot; fi ;;
 start) [ "$(status-get)" = active ] ;;
 out-relation-created)
   relation-set hello="from $JUJU_UNIT_NAME"
@@ -239,6 +241,66 @@ describe("a charm on a machine", () => {
       contentId: secret?.revisions[0]?.contentId,
     });
     expect(Object.values(content as object).join()).toMatch(/s3cret-(left|right)/);
+  });
+});
+
+describe("upgrades, resources, reboots", () => {
+  test("a refresh replaces the charm's files, then runs upgrade-charm and config-changed", async () => {
+    await model.waitIdle("left/0", "right/0");
+    const files = { "new.txt": "new" };
+    const source = { name: "kit", metadata, config, actions, dispatch, files };
+    const newUrl = await model.addCharm(await packCharm(harness.directory, source));
+    expect(newUrl).toBe("local:kit-1");
+    await model.execute({ type: "set-charm", application: "right", charmUrl: newUrl });
+    await model.waitFor(
+      "it is upgraded",
+      (s) => s.units["right/0"]?.charmUrl === newUrl && !s.units["right/0"]?.uniter.queued.length,
+    );
+    await model.waitIdle("right/0");
+    expect((await model.trace("right/0")).slice(-2)).toEqual(["upgrade-charm", "config-changed"]);
+    const { stdout } = await onMachine("right/0", "cat", "/var/lib/juju/agents/unit-right-0/charm/new.txt");
+    expect(stdout).toBe("new");
+  });
+
+  test("a resource is fetched when the charm asks for it, and one never uploaded is named", async () => {
+    const missing = await runTask("right/0", "juju-exec", { command: "resource-get blob" });
+    expect(missing?.results).toMatchObject({
+      "return-code": 1,
+      stderr: expect.stringContaining("could not download resource"),
+    });
+    const resource = await harness.ask<Resource>({
+      ask: "put-blob",
+      name: "blob",
+      path: "blob.txt",
+      text: "the resource",
+    });
+    await model.execute({ type: "set-resource", application: "right", resource });
+    await model.waitFor(
+      "it is upgraded",
+      (s) =>
+        s.units["right/0"]?.uniter.charmModifiedVersion === s.applications["right"]?.charmModifiedVersion,
+    );
+    await model.waitIdle("right/0");
+    const found = await runTask("right/0", "juju-exec", { command: 'cat "$(resource-get blob)"' });
+    expect(found?.results["stdout"]).toBe("the resource\n");
+  });
+
+  test("juju-reboot after a hook reboots the machine, and `start` runs again", async () => {
+    const before = (await model.trace("right/0")).filter((h) => h === "start").length;
+    await onMachine("right/0", "touch", "/var/tmp/reboot-once");
+    await model.execute({
+      type: "set-config",
+      application: "right",
+      settings: { greeting: "after reboot" },
+      reset: [],
+    });
+    await until(
+      "start has run",
+      async () => (await model.trace("right/0")).filter((h) => h === "start").length > before,
+      60_000,
+    );
+    const state = await model.waitIdle("right/0");
+    expect(state.units["right/0"]?.workloadStatus.message).toBe("after reboot");
   });
 });
 

@@ -4,7 +4,7 @@ import { request } from "node:https";
 import { connect } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { WebSocket, type ClientOptions } from "ws";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openController, type OpenController } from "../src/controller.ts";

@@ -47,7 +47,7 @@ function serve(socket: Socket, answer: (call: ToolCall, gone: AbortSignal) => Pr
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     if (received.length < 4) return;
     const size = received.readUInt32BE(0);
-    if (size > maxFrame) return void socket.destroy();
+    if (size > maxFrame) socket.destroy();
     if (received.length < 4 + size) return;
     asked = true;
     void reply(socket, received.subarray(4, 4 + size).toString("utf8"), (call) => answer(call, gone.signal));

@@ -79,7 +79,7 @@ export class Link {
     socket.on("upgrade", ({ socket: stream }) => (this.#localAddress = stream.localAddress));
     this.#socket = socket;
     socket.on("open", () => socket.send(this.#loginText()));
-    socket.on("message", (data) => this.#receive(socket, String(data)));
+    socket.on("message", (data: Buffer) => this.#receive(socket, data.toString()));
     socket.on("ping", () => this.#heard());
     socket.on("error", (error) =>
       this.#options.onTrouble(`cannot use the controller at ${address}: ${error.message}`),

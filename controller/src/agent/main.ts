@@ -24,7 +24,7 @@ const tasks = new MachineTasks(link, lock);
 const workers = new Map<string, UnitWorker>();
 let revision = "";
 let polling = false;
-let stopping = false;
+const stopping = new AbortController();
 
 installCommands("/usr/bin", config.hookTool);
 for (const unit of unitsOnDisk()) await addWorker(unit);
@@ -37,7 +37,8 @@ async function arrive(): Promise<void> {
   log.write(machineTag(config.machine), "juju.agent", "INFO", `machine agent ${config.machine} is connected`);
   if (polling) return;
   polling = true;
-  while (!stopping) await poll().catch((error: unknown) => trouble("cannot follow the controller", error));
+  while (!stopping.signal.aborted)
+    await poll().catch((error: unknown) => trouble("cannot follow the controller", error));
 }
 
 /** The controller answers as soon as there is something new. */
@@ -87,8 +88,8 @@ function reboot(): void {
 }
 
 async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
+  if (stopping.signal.aborted) return;
+  stopping.abort();
   setTimeout(() => process.exit(1), 20_000).unref();
   await Promise.all([tasks.stop(), ...[...workers.values()].map((worker) => worker.stop())]);
   link.close();

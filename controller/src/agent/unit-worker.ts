@@ -419,7 +419,8 @@ export class UnitWorker {
 export function execOptions(parameters: Record<string, unknown>): { stdin: string; timeoutMs?: number } {
   const timeout = Number(parameters["timeout"] ?? 0);
   const bound = Number.isFinite(timeout) && timeout > 0 ? { timeoutMs: timeout / 1e6 } : {};
-  return { stdin: String(parameters["command"] ?? ""), ...bound };
+  const { command } = parameters;
+  return { stdin: typeof command === "string" ? command : "", ...bound };
 }
 
 function failedTask(lost: OperationOutcome): ActionResult {

@@ -19,7 +19,14 @@ import type { Assignment, HookSetting, ResourceInfo, StartedOperation } from "./
 import { assignmentOf } from "./assignment.ts";
 
 const longPollMs = 25_000;
-const levels = new Set(["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
+const levels: ReadonlySet<string> = new Set<LogLevel>([
+  "TRACE",
+  "DEBUG",
+  "INFO",
+  "WARNING",
+  "ERROR",
+  "CRITICAL",
+]);
 
 interface AgentCall {
   readonly connection: Connection;
@@ -254,7 +261,7 @@ function log(call: AgentCall): unknown {
       typeof r.module === "string" &&
       Number.isFinite(r.at),
   );
-  const clean = valid.map((r) => ({ ...r, level: (levels.has(r.level) ? r.level : "INFO") as LogLevel }));
+  const clean = valid.map((r) => ({ ...r, level: levels.has(r.level) ? r.level : "INFO" }));
   call.connection.controller.logs.append(call.model.uuid, clean);
   return {};
 }

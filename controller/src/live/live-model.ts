@@ -61,7 +61,7 @@ export class Model implements LiveModel {
     if (this.#closed) throw new Error(`cannot change model "${this.name}": the controller is stopping`);
     const now = this.#parts.clock.now();
     const contents: SealedContent[] = [];
-    const command = this.#separateContents({ ...request, now } as Command, contents);
+    const command = this.#separateContents({ ...request, now }, contents);
     const events = decide(this.#state, command);
     if (events.length === 0) return events;
     const logged = this.#parts.log.append(this.uuid, now, { ...cause, command: request.type }, events, () => {
@@ -88,7 +88,7 @@ export class Model implements LiveModel {
 
   /** Something beside the state has changed that agents are told (ssh keys). */
   wake(): void {
-    for (const waker of [...this.#wakers]) waker();
+    for (const waker of this.#wakers) waker();
   }
 
   /** Begins to look at the clock. */
@@ -126,7 +126,7 @@ export class Model implements LiveModel {
     this.#announcing = true;
     try {
       for (let batch = this.#announcements.shift(); batch; batch = this.#announcements.shift()) {
-        for (const listener of [...this.#listeners]) listener(batch);
+        for (const listener of this.#listeners) listener(batch);
         this.wake();
       }
     } finally {

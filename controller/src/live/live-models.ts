@@ -84,6 +84,6 @@ export class LiveModels implements Models {
   }
 
   #announce(change: Change): void {
-    for (const listener of [...this.#listeners]) listener(change);
+    for (const listener of this.#listeners) listener(change);
   }
 }

@@ -111,7 +111,7 @@ export class Presence {
   }
 
   #tell(model: LiveModel): void {
-    for (const listener of [...this.#listeners]) listener(model);
+    for (const listener of this.#listeners) listener(model);
   }
 }
 

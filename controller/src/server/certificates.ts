@@ -99,22 +99,22 @@ async function makeServerCertificate(authority: KeyPair, addresses: readonly str
 async function tools() {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
-  const keys = async () =>
-    (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  x509.cryptoProvider.set(webcrypto);
+  const keys = async () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   return { x509, keys };
 }
 
 async function privatePem(key: CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key as webcrypto.CryptoKey));
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" })
-    .export({ format: "pem", type: "pkcs8" })
-    .toString();
+  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key));
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" }).export({
+    format: "pem",
+    type: "pkcs8",
+  });
 }
 
 async function importKey(pem: string): Promise<CryptoKey> {
   const der = createPrivateKey(pem).export({ format: "der", type: "pkcs8" });
-  return (await webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"])) as CryptoKey;
+  return webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
 }
 
 /** One file for both: a certificate on disk always has its key. */

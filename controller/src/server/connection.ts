@@ -49,7 +49,10 @@ export class ApiConnection {
       () => this.#context ?? socket.close(1008, "no login"),
       limits.loginMs,
     ).unref();
-    socket.on("message", (data, isBinary) => void this.#receive(isBinary ? undefined : String(data)));
+    socket.on(
+      "message",
+      (data: Buffer, isBinary) => void this.#receive(isBinary ? undefined : data.toString()),
+    );
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       clearTimeout(deadline);
@@ -156,7 +159,7 @@ export class ApiConnection {
 
   #close(): void {
     this.#closed.abort();
-    for (const id of [...this.#resources.keys()]) this.#removeResource(id);
+    for (const id of this.#resources.keys()) this.#removeResource(id);
   }
 }
 

@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 import type { Controller, LiveModel, LogFilter, LogLevel, LogRecord } from "../models.ts";
 import { limits } from "./connection.ts";
 
-const levels = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+const levels: ReadonlySet<string> = new Set(["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]);
 
 export function streamLogs(
   controller: Controller,
@@ -51,7 +51,7 @@ export function filterOf(query: URLSearchParams): LogFilter {
     excludeEntity: query.getAll("excludeEntity"),
     includeModule: query.getAll("includeModule"),
     excludeModule: query.getAll("excludeModule"),
-    ...(level && levels.includes(level) ? { level: level as LogLevel } : {}),
+    ...(level && levels.has(level) ? { level: level as LogLevel } : {}),
     ...(Number.isNaN(since) ? {} : { since }),
   };
 }

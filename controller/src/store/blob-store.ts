@@ -95,7 +95,8 @@ async function receive(
   });
   await pipeline(source, measure, createWriteStream(path, { flags: "wx", mode: 0o600 }));
   const file = await open(path, "r");
-  await file.sync().finally(() => file.close());
+  await file.sync();
+  await file.close();
   return { sha256: sha256.digest("hex"), sha384: sha384.digest("hex"), size };
 }
 

@@ -5,6 +5,7 @@
 import { createServer } from "node:net";
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { openMachines } from "@cantrip/machines";
 import { openController } from "../../src/controller.ts";
 import type { Request } from "../../src/models.ts";
@@ -30,22 +31,25 @@ interface Question {
     | "alive"
     | "addresses"
     | "history"
+    | "put-blob"
     | "stop";
   readonly model?: string;
   readonly request?: Request;
   readonly path?: string;
   readonly contentId?: string;
   readonly tag?: string;
+  readonly name?: string;
+  readonly text?: string;
 }
 
-async function answer({
-  ask,
-  model: name = "",
-  request,
-  path = "",
-  contentId = "",
-  tag = "",
-}: Question): Promise<unknown> {
+async function putBlob({ name = "", path = "", text = "" }: Question): Promise<unknown> {
+  const info = await controller.blobs.put(Readable.from([Buffer.from(text)]));
+  return { name, ...info, filename: path, uploadedAt: Date.now() };
+}
+
+async function answer(question: Question): Promise<unknown> {
+  const { ask, model: name = "", request, path = "", contentId = "", tag = "" } = question;
+  if (ask === "put-blob") return putBlob(question);
   if (ask === "create-model") return (await controller.models.create(name)).uuid;
   if (ask === "addresses") return controller.addresses;
   if (ask === "stop") return void controller.close().then(() => process.exit(0));
