@@ -1,6 +1,6 @@
 /** Any sequence of commands, crashes of hooks among them, keeps what charms rely on. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { test } from "vitest";
 import { ModelError, apply, createModel, decide, nextOperation, nextTimer } from "../src/index.ts";
 import type { Command, HookInfo, ModelEvent, ModelState, OperationOutcome } from "../src/index.ts";
