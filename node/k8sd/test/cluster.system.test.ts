@@ -231,7 +231,7 @@ test("a removed worker is gone on both sides and joins again", async () => {
   expect((await exec("w2", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");
   const left = await shell(
     "w2",
-    "ls -d /etc/kubernetes /var/snap/k8s/common/args /etc/cni/net.d/* /run/netns/* 2>/dev/null || true; ip route show proto 158; pgrep -f containerd-shim || true; nft list tables | grep -E 'kube-proxy|cantrip' || true; mount | grep -E '/var/lib/kubelet/|/run/containerd/' || true",
+    "ls -d /etc/kubernetes /var/snap/k8s/common/args /etc/cni/net.d/* /run/netns/* 2>/dev/null || true; ip route show proto 158; pgrep -x containerd-shim || true; nft list tables | grep -E 'kube-proxy|cantrip' || true; mount | grep -E '/var/lib/kubelet/|/run/containerd/' || true",
   );
   expect(left).toBe("");
   const token = (await must("c1", ["k8s", "get-join-token", "w2", "--worker"])).trim();
