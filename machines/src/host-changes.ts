@@ -60,9 +60,11 @@ export async function readSysctl(key: string): Promise<string | undefined> {
 }
 
 /** The settings that are below what machines need, with their present value. */
-export async function sysctlsToRaise(): Promise<{ key: string; from: string; to: string }[]> {
+export async function sysctlsToRaise(
+  wanted = wantedSysctls,
+): Promise<{ key: string; from: string; to: string }[]> {
   const found = await Promise.all(
-    Object.entries(wantedSysctls).map(async ([key, least]) => ({ key, least, from: await readSysctl(key) })),
+    Object.entries(wanted).map(async ([key, least]) => ({ key, least, from: await readSysctl(key) })),
   );
   return found.flatMap(({ key, least, from }) =>
     from !== undefined && Number(from) < least ? [{ key, from, to: `${least}` }] : [],
@@ -70,14 +72,18 @@ export async function sysctlsToRaise(): Promise<{ key: string; from: string; to:
 }
 
 /** Records, then changes. `localRecord` is the copy in the instance's own state. */
-export async function applyHostChanges(id: string, localRecord: string): Promise<void> {
+export async function applyHostChanges(
+  id: string,
+  localRecord: string,
+  wanted = wantedSysctls,
+): Promise<void> {
   await withLock("host", async () => {
     await mkdir(folder, { recursive: true });
     const record = await current();
     record.users = [...new Set([...record.users, id])];
     record.modules = [...new Set([...record.modules, ...(await missingModules())])];
     for (const key of touchedSysctls) await remember(record, key);
-    const raised = await sysctlsToRaise();
+    const raised = await sysctlsToRaise(wanted);
     for (const { key, from, to } of raised)
       record.sysctls[key] = { from: record.sysctls[key]?.from ?? from, to };
     await save(record, localRecord);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openMachines, type MachinesOptions, type NspawnMachines } from "../src/index.ts";
+import { openMachines, preflight, type MachinesOptions, type NspawnMachines } from "../src/index.ts";
 import { nspawnsBelow } from "../src/proc.ts";
 import { must, run } from "../src/run.ts";
 import { machinesContract } from "./contract.ts";
@@ -229,6 +229,70 @@ describe("the way out", () => {
     });
     expect((await offline.exec("out", ["cat", "/etc/resolv.conf"])).stdout).not.toMatch(/^nameserver/m);
     expect((await offline.exec("out", ["ping", "-c1", "-W2", "10.78.1.1"])).exitCode).toBe(0);
+  });
+});
+
+describe("changes of the host", () => {
+  test("stay while another instance needs them, and are put back by the last unless somebody else set them since", async () => {
+    // With a /run and a network of its own: the settings in question are that network's.
+    const source = `import { applyHostChanges, undoHostChanges } from ${JSON.stringify(join(import.meta.dirname, "../src/host-changes.ts"))};
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+const paths = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/net/ipv4/tcp_fin_timeout"];
+const values = () => paths.map((path) => Number(readFileSync(path, "utf8")));
+for (const [index, value] of [0, 64, 60].entries()) writeFileSync(paths[index], String(value));
+const wanted = { "net.ipv4.ip_forward": 1, "net.ipv4.ip_default_ttl": 99, "net.ipv4.tcp_fin_timeout": 30 };
+const seen = [];
+await applyHostChanges("a", "/run/a.json", wanted);
+await applyHostChanges("b", "/run/b.json", wanted);
+seen.push(values());
+await undoHostChanges("a", "/run/a.json");
+seen.push(values());
+writeFileSync(paths[1], "77");
+await undoHostChanges("b", "/run/b.json");
+seen.push(values());
+console.log(JSON.stringify({ seen, left: ["/run/a.json", "/run/b.json", "/run/cantrip"].filter((path) => existsSync(path)) }));`;
+    const stdout = await must([
+      "unshare",
+      "--net",
+      "--mount",
+      "--propagation=private",
+      "--",
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      source,
+    ]);
+    expect(JSON.parse(stdout)).toEqual({
+      seen: [
+        [1, 99, 60],
+        [1, 99, 60],
+        [0, 77, 60],
+      ],
+      left: [],
+    });
+  });
+
+  test("are named by the preflight, with what stands in the way", async () => {
+    const good = {
+      subnet: "10.78.1.0/24",
+      podCidr: "10.79.0.0/16",
+      serviceCidr: "10.152.183.0/24",
+      bridge: "ctmach0",
+    };
+    const findings = await preflight(good);
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    await must(["ip", "link", "add", "ctmach-p", "type", "bridge"]);
+    try {
+      await must(["ip", "address", "add", "10.79.3.1/24", "dev", "ctmach-p"]);
+      await must(["ip", "link", "set", "ctmach-p", "up"]);
+      expect(await preflight(good)).toContainEqual(
+        expect.objectContaining({ id: "range.podCidr", severity: "error" }),
+      );
+    } finally {
+      await must(["ip", "link", "delete", "ctmach-p"]);
+    }
   });
 });
 
