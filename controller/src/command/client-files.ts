@@ -226,22 +226,6 @@ function writeModels(
 export const qualified = (user: string, model: string): string =>
   model.includes("/") ? model : `${user}/${model}`;
 
-/** Forgets a controller that is gone; the others stay, and one of them becomes current. */
-export function removeClientFiles(directory: string, controllerName: string, owner?: Owner): void {
-  const files = new ClientFiles(directory, owner);
-  const controllers = files.controllers();
-  delete controllers.controllers[controllerName];
-  if (controllers["current-controller"] === controllerName) delete controllers["current-controller"];
-  const [next] = Object.keys(controllers.controllers);
-  files.saveControllers({ ...(next === undefined ? {} : { "current-controller": next }), ...controllers });
-  const accounts = files.accounts();
-  delete accounts.controllers[controllerName];
-  files.saveAccounts(accounts);
-  const models = files.models();
-  delete models.controllers[controllerName];
-  files.saveModels(models);
-}
-
 /** Removes a controller from the client's files; others there stay. Does nothing if it is not known. */
 export function forgetController(directory: string, name: string, owner?: Owner): void {
   if (!existsSync(directory)) return;

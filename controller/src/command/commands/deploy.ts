@@ -107,13 +107,15 @@ async function refuseImpossible(
   placement: readonly Placement[],
 ): Promise<void> {
   const { applications, machines } = await api.call<FullStatus>("Client", "FullStatus", { patterns: [] });
-  const unknown = placement.find(({ directive }) => !Object.hasOwn(machines, directive ?? ""));
-  if (unknown?.scope === "#")
-    throw new CommandError(`cannot deploy "${application}": machine ${unknown.directive ?? ""} not found`);
-  if (unknown)
-    throw new CommandError(
-      `cannot deploy "${application}" to "${unknown.directive ?? unknown.scope}": expected ids of machines, others are not supported yet`,
-    );
+  for (const { scope, directive } of placement) {
+    const where = scope === "#" ? `machine ${directive ?? ""}` : `"${scope}:${directive ?? ""}"`;
+    if (scope !== "#")
+      throw new CommandError(
+        `cannot deploy "${application}" to ${where}: expected ids of machines, other places are not supported yet`,
+      );
+    if (!Object.hasOwn(machines, directive ?? ""))
+      throw new CommandError(`cannot deploy "${application}": ${where} not found`);
+  }
   if (!Object.hasOwn(applications, application)) return;
   throw new CommandError(
     `cannot add application "${application}": application already exists\n\n` +

@@ -43,6 +43,10 @@ function isStatusOf(event: ModelEvent, entity: string): boolean {
     "application-status-set": ({ application }) => application === entity,
     "machine-agent-set": ({ machine }) => machine === entity,
     "machine-instance-set": ({ machine }) => machine === entity,
+    // nothing was said since
+    "unit-added": ({ unit }) => unit === entity,
+    "application-added": ({ application }) => application.name === entity,
+    "machine-added": ({ machine }) => machine.id === entity,
   };
   return read(readers, event) ?? false;
 }
@@ -69,6 +73,8 @@ const words: Readers<string> = {
     `options of ${application} changed: ${listed(set, reset)}`,
   "application-charm-set": ({ application, charmUrl }) => `${application} got charm ${charmUrl}`,
   "unit-added": ({ unit }) => `${unit} was added`,
+  "application-added": ({ application }) => `${application.name} was deployed from ${application.charmUrl}`,
+  "machine-added": ({ machine }) => `machine ${machine.id} was asked for`,
   "leader-elected": ({ unit, application }) => `${unit} became leader of ${application}`,
   "secret-revision-added": ({ id, revision }) => `secret ${id} got revision ${revision.revision}`,
 };
