@@ -74,7 +74,7 @@ export class NspawnMachines implements Machines {
     const { id, bridge, subnet, nat = true } = options;
     this.#options = options;
     this.#network = { id, bridge, subnet: parseSubnet(subnet), nat };
-    this.#store = new MachineStore(options.stateDir);
+    this.#store = new MachineStore(options.stateDir, id);
     this.#life = new MachineLife(this.#store, this.#network);
     this.#inside = new InsideMachines(this.#store);
   }

@@ -2,7 +2,9 @@
 import { basename, join } from "node:path";
 import { readJson } from "./files.ts";
 import { rebootExitCode } from "./launcher.ts";
+import { unitName } from "./names.ts";
 import { allPids, argvOf, bootId, childrenOf, leaderOf, nspawnsBelow, statOf } from "./proc.ts";
+import { run } from "./run.ts";
 import { onSystemd } from "./systemd.ts";
 import type { MachineStore } from "./store.ts";
 
@@ -58,9 +60,16 @@ async function nspawnOf(
   return undefined;
 }
 
-/** Between the two halves of a reboot, systemd has no process for the machine. */
+/** Between the two halves of a reboot, systemd has no process for the machine: its unit, or the end on record, tells. */
 export async function isRebooting(store: MachineStore, name: string): Promise<boolean> {
-  return (await store.lastExit(name))?.code === rebootExitCode && (await onSystemd());
+  if (!(await onSystemd())) return false;
+  const lastExit = await store.lastExit(name);
+  if (lastExit) return lastExit.code === rebootExitCode;
+  if (!(await store.hasLaunched(name))) return false;
+  const { stdout } = await run(["systemctl", "show", "--property=ActiveState", unitName(store.id, name)], {
+    timeoutMs: 20_000,
+  });
+  return /=(active|activating|deactivating|reloading)$/m.test(stdout);
 }
 
 /** Processes of machines whatever their folders say: launchers and nspawns whose command names a path below ours. */

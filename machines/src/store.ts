@@ -22,9 +22,12 @@ export interface MachineRecord {
 
 export class MachineStore {
   readonly #stateDir: string;
+  /** The instance that the machines belong to. */
+  readonly id: string;
 
-  constructor(stateDir: string) {
+  constructor(stateDir: string, id: string) {
     this.#stateDir = stateDir;
+    this.id = id;
   }
 
   get machinesDir(): string {
