@@ -1,6 +1,6 @@
 /** The control plane. The constructor is the table of contents; nearly every event leads to `#converge`. */
 import { Charm, reconcile, type ActionEvent, type Framework, type Relation, type Track } from "@cantrip/lib";
-import { ADMIN_KUBECONFIG, OwnNode, realPorts, type NodePorts } from "@cantrip/charm-node";
+import { ADMIN_KUBECONFIG, OwnNode, leave, realPorts, type NodePorts } from "@cantrip/charm-node";
 import { ClusterProvider, type ClusterEvent } from "@cantrip/relations/k8s-cluster";
 import { getKubeconfig } from "./action-get-kubeconfig.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -46,8 +46,9 @@ export class K8sCharm extends Charm {
       framework.observe(on.leaving, () => this.stored.set(LEAVING, true));
     }
     framework.observe(this.workers.on.gone, ({ relation }: ClusterEvent) => this.#converge(relation));
-    framework.observe(this.on.stop, () => this.#leave());
-    framework.observe(this.on.remove, () => this.#leave());
+    framework.observe(this.on.stop, () => this.#leave(leaveCluster));
+    // Again, in case that stopping was cut off.
+    framework.observe(this.on.remove, () => this.#leave(leave));
     framework.observe(this.on.action("get-kubeconfig"), (e: ActionEvent) =>
       getKubeconfig(this, this.#ports, e),
     );
@@ -67,8 +68,8 @@ export class K8sCharm extends Charm {
     }
   }
 
-  async #leave(): Promise<void> {
+  async #leave(by: (own: OwnNode) => Promise<unknown>): Promise<void> {
     this.stored.set(LEAVING, true);
-    await leaveCluster(new OwnNode(this, this.#ports));
+    await by(new OwnNode(this, this.#ports));
   }
 }

@@ -33,7 +33,12 @@ beforeEach(async () => {
     at("bin/juju-exec"),
     `#!/bin/sh\nprintf '%s|%s\\n' "$1" "$2" >> ${at("wakes")}\n[ ! -e ${at("busy")} ]\n`,
   );
-  for (const name of ["watch-node", "bin/juju-exec"]) await chmod(at(name), 0o755);
+  // No systemd may be there where tests run; it runs what follows the two dashes.
+  await writeFile(
+    at("bin/systemd-run"),
+    '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n',
+  );
+  for (const name of ["watch-node", "bin/juju-exec", "bin/systemd-run"]) await chmod(at(name), 0o755);
 });
 
 afterEach(async () => {

@@ -62,9 +62,10 @@ state() {
   esac
 }
 
-# juju-exec waits its turn among the hooks of the machine.
+# juju-exec waits its turn among the hooks of the machine. In a service of its own, as the hook may stop this watcher.
 wake() {
-  timeout 600 juju-exec "$unit" 'JUJU_DISPATCH_PATH=hooks/update-status ./dispatch' > /dev/null
+  systemd-run --quiet --collect --wait -p RuntimeMaxSec=600 -- \
+    juju-exec "$unit" 'JUJU_DISPATCH_PATH=hooks/update-status ./dispatch'
 }
 
 events | {
