@@ -80,6 +80,10 @@ func tool(name string, args []string) int {
 
 // execute is juju-exec [--unit] UNIT COMMAND…, for scripts on the machine that are not hooks.
 func execute(name string, args []string) int {
+	if os.Getenv("JUJU_CONTEXT_ID") != "" {
+		// It would wait for the hook that waits for it.
+		return fail("%s cannot be called from within a hook", name)
+	}
 	unit := ""
 	rest := args
 	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") && unit == "" {

@@ -81,6 +81,7 @@ class RunningController implements OpenController {
   readonly #vault: SecretVault;
   readonly #leases = new Map<string, Leases>();
   readonly #heartbeats = new Set<NodeJS.Timeout>();
+  readonly #listening = new Set<string>();
   #identity: Identity;
   #server: ApiServer | undefined;
   #provisioner: Provisioner | undefined;
@@ -231,7 +232,10 @@ class RunningController implements OpenController {
     const certificate = await loadServerCertificate(this.#options.state, this.#authority, [...hosts]);
     this.#server?.renew(certificate);
     const bound = await this.#server?.listen(host, port);
-    const others = this.addresses.filter((a) => !a.startsWith(`${host}:`) && a.endsWith(`:${bound}`));
+    this.#listening.add(`${host}:${bound}`);
+    // Until the machines' network is there, what was known of it is believed.
+    const known = this.#listening.size > 1 ? this.#listening : new Set(this.addresses);
+    const others = [...known].filter((a) => !a.startsWith(`${host}:`) && a.endsWith(`:${bound}`));
     const addresses = [
       ...others.filter((a) => !a.startsWith("127.")),
       `${host}:${bound}`,

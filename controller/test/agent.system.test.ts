@@ -2,12 +2,15 @@
  * The whole path on real machines: controller process, agents, hooks, hook tools, with kills in between.
  * The tests build on each other: one model, one after another.
  */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Resource } from "@cantrip/model";
 import { packCharm } from "./support/charm.ts";
 import { Harness, until, type TestModel } from "./support/harness.ts";
 
+const run = promisify(execFile);
 const base = { name: "ubuntu", channel: "24.04" };
 const metadata = `peers:
   peers: {interface: kit-peers}
@@ -208,6 +211,40 @@ describe("a charm on a machine", () => {
       1,
       expect.stringContaining('in the context of "nobody/0"'),
     ]);
+  });
+
+  test("the controller's key opens the machine for the user ubuntu", async () => {
+    const { addresses = [] } = (await model.state()).machines["0"] ?? {};
+    const key = `${harness.directory}/state/ssh_id_ed25519`;
+    const options = [
+      "-i",
+      key,
+      "-o",
+      "StrictHostKeyChecking=no",
+      "-o",
+      "UserKnownHostsFile=/dev/null",
+      "-o",
+      "BatchMode=yes",
+    ];
+    const { stdout } = await run("ssh", [...options, `ubuntu@${addresses[0]}`, "sudo", "id", "-un"]);
+    expect(stdout).toBe("root\n");
+  });
+
+  test("juju-exec within a hook is refused, as it would wait for itself", async () => {
+    const task = await runTask("left/0", "juju-exec", { command: "juju-exec left/0 true" });
+    expect(task?.results).toMatchObject({
+      "return-code": 1,
+      stderr: expect.stringContaining("cannot be called from within a hook"),
+    });
+  });
+
+  test("a machine's command that its agent did not survive has failed", async () => {
+    const kill = async (task: string) => {
+      await model.waitFor("it runs", (s) => s.tasks[task]?.status === "running");
+      await onMachine("left/0", "systemctl", "kill", "--kill-whom=main", "-s", "KILL", "cantrip-agent");
+    };
+    const task = await runTask("0", "juju-exec", { command: "sleep 30" }, kill);
+    expect(task).toMatchObject({ status: "failed", message: "the agent died while it ran" });
   });
 
   test("hook tools outside a hook say so", async () => {

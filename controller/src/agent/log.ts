@@ -4,7 +4,8 @@ import type { Link } from "./link.ts";
 
 const maxWaiting = 20_000;
 const flushMs = 100;
-const maxMessage = 64 << 10;
+/** juju-log takes 128 KiB at once */
+const maxMessage = 256 << 10;
 
 export class AgentLog {
   readonly #send: (records: readonly LogRecord[]) => Promise<unknown>;

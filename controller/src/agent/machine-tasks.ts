@@ -13,6 +13,12 @@ const env = {
   DEBIAN_FRONTEND: "noninteractive",
 };
 const maxCapture = 1 << 20;
+/** A command must not run twice because the agent was started twice. */
+const died: ActionResult = {
+  status: "failed",
+  message: "the agent died while it ran",
+  results: { "return-code": 1 },
+};
 
 export class MachineTasks {
   readonly #link: Link;
@@ -35,9 +41,10 @@ export class MachineTasks {
     await Promise.all([...this.#running.values()].map((process) => process.stop()));
   }
 
-  async #run({ task, parameters }: MachineTask): Promise<void> {
+  async #run({ task, parameters, isRunning }: MachineTask): Promise<void> {
     this.#known.add(task);
     try {
+      if (isRunning) return void (await this.#link.call("FinishTask", { task, result: died }));
       await this.#lock.hold("", async () => {
         await this.#link.call("StartTask", { task });
         await this.#link.call("FinishTask", { task, result: await this.#execute(task, parameters) });

@@ -21,6 +21,8 @@ export interface UnitAssignment {
 
 export interface MachineTask {
   readonly task: string;
+  /** it had been started: an agent that does not know it has died since */
+  readonly isRunning: boolean;
   readonly parameters: Record<string, unknown>;
 }
 
@@ -34,7 +36,11 @@ export interface StartedOperation extends HookSetting {
   readonly operation: Operation;
   /** of the unit: for install-charm and upgrade-charm-files the new one */
   readonly charm: { readonly url: string; readonly sha256: string; readonly size: number };
-  readonly task?: MachineTask & { readonly action: string };
+  readonly task?: {
+    readonly task: string;
+    readonly action: string;
+    readonly parameters: Record<string, unknown>;
+  };
 }
 
 export interface ResourceInfo {

@@ -137,7 +137,6 @@ async function start(call: AgentCall): Promise<StartedOperation> {
   const operation = call.model.state.units[unit.name]?.uniter.current;
   if (!operation || operation.id !== operationId)
     throw new ApiError("not found", `operation "${operationId}" of unit "${unit.name}" is not to be run`);
-  if (operation.taskId !== undefined) await run(call, { type: "start-task", task: operation.taskId });
   return startedOperation(call, unit, operation);
 }
 

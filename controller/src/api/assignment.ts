@@ -22,7 +22,7 @@ export function assignmentOf(
     units,
     tasks: tasks
       .filter((t) => t.receiver === machine && isOpen(t))
-      .map(({ id, parameters }) => ({ task: id, parameters })),
+      .map(({ id, parameters, status }) => ({ task: id, parameters, isRunning: status === "running" })),
     aborting: tasks.filter((t) => t.status === "aborting" && here.has(t.receiver)).map((t) => t.id),
     authorizedKeys: keys,
   };

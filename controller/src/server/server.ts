@@ -59,9 +59,12 @@ export class ApiServer {
     server.on("tlsClientError", (_error, socket) => socket.destroy());
     server.on("clientError", (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      server.once("error", (error) =>
+        reject(new Error(`cannot listen on ${host}:${port}: ${error.message}`, { cause: error })),
+      );
       server.listen(port, host, () => resolve());
     });
+    server.on("error", (error) => this.#options.onDefect(error, `listening on ${host}`));
     const address = server.address();
     const bound = typeof address === "object" && address ? address.port : port;
     this.#servers.set(`${host}:${bound}`, server);
