@@ -96,6 +96,8 @@ export type Command = { readonly now: number } & (
   | { type: "start-task"; task: string }
   | { type: "finish-task"; task: string; result: ActionResult; changes?: HookChanges; unit?: string }
   | { type: "task-log"; task: string; message: string }
+  /** what commands of a juju-exec on the machine have buffered: no hook and no task, committed at once or refused */
+  | { type: "commit-exec"; unit: string; changes: HookChanges }
   // immediate effects of a hook: they survive its failure
   | {
       type: "set-status";

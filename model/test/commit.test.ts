@@ -251,3 +251,24 @@ test("large values pass through bags as they are", async () => {
   });
   equal(bag(world, "web/0")?.values["value"], value);
 });
+
+test("commands of a juju-exec commit by themselves, or are refused", async () => {
+  const world = await related();
+  const changes = { ...world.hook("web/1", { id: "", kind: "run-hook" }).buffer.changes };
+  changes.relations = { 2: { unit: { host: "a" } } };
+  world.do({ type: "commit-exec", unit: "web/1", changes });
+  equal(bag(world, "web/1")?.values["host"], "a");
+  changes.relations = { 2: { unit: { host: "b" }, application: { a: "b" } } };
+  equal(
+    refusal(() => world.do({ type: "commit-exec", unit: "web/1", changes })),
+    'unauthorized access: cannot write application settings of relation 2: unit "web/1" is not the leader',
+  );
+  equal(bag(world, "web/1")?.values["host"], "a");
+});
+
+test("the leader's settings reach the others by leader-settings-changed, at once", async () => {
+  const world = await related();
+  await inHook(world, "web/0", async ({ ask }) => void (await ask("leader-set", "db=main")));
+  deepEqual(world.taken("web/1").includes("leader-settings-changed"), true);
+  await inHook(world, "web/1", async ({ ask }) => equal(await ask("leader-get", "db"), "main"));
+});

@@ -112,7 +112,7 @@ class Machinery {
   readonly stories = new Map<string, Story>();
 
   constructor() {
-    for (const charm of [web, pg, lb]) this.do({ type: "add-charm", charm } as never);
+    for (const charm of [web, pg, lb]) this.do({ type: "add-charm", charm });
   }
 
   do(command: Record<string, unknown>): void {

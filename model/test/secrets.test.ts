@@ -226,3 +226,15 @@ test("reading is refused by name", async () => {
     'not valid: secret URI "__proto__" not valid',
   );
 });
+
+test("who led once and read as a peer does not hold old revisions back", async () => {
+  const { world, id } = await shared();
+  world.do({ type: "remove-relation", endpoints: ["web", "pg"] });
+  await inHook(world, "pg/1", ({ ask }) => ask("secret-get", id));
+  world.elect("pg/1");
+  await inHook(world, "pg/1", ({ ask }) => ask("secret-set", id, "token=two"));
+  equal(world.state.secrets[id]?.consumers["pg/1"]?.tracked, 1);
+  world.do({ type: "remove-application", application: "web" });
+  await world.settle();
+  equal(world.trace.includes("pg/1 secret-remove"), true);
+});

@@ -45,7 +45,11 @@ export const secretEvents: Appliers<SecretEvents["type"]> = {
     secret.nextRotation = nextRotation;
     delete secret.rotationDue;
   }),
-  "secret-revision-removed": on((secret, { revision }) => {
+  "secret-revision-removed": on((secret, { revision }, state) => {
+    for (const { uniter } of Object.values(state.units)) {
+      const known = own(uniter.secrets, secret.id);
+      if (known) known.obsoleteSeen = known.obsoleteSeen.filter((each) => each !== revision);
+    }
     secret.revisions = secret.revisions.filter((each) => each.revision !== revision);
     secret.latest = secret.revisions.at(-1)?.revision ?? secret.latest;
   }),

@@ -4,6 +4,7 @@ import { findUnit, relationsOf } from "../entities.ts";
 import { relationKind } from "../hook-kinds.ts";
 import { own } from "../records.ts";
 import { relationsToEnter } from "../resolver/relation-hooks.ts";
+import { modelSetting } from "../settings.ts";
 import type { HookInfo, Operation, WorkloadStatus } from "../state.ts";
 import { leaveRelation } from "./removal.ts";
 
@@ -52,10 +53,15 @@ const addressOf = ({ state }: Draft, unit: string): string =>
   own(state.machines, findUnit(state, unit).machine)?.addresses[0] ?? "";
 
 /** What Juju puts into the bag of every unit. */
-function seeds(address: string): Record<string, string> {
+function seeds({ state }: Draft, address: string): Record<string, string> {
   if (address === "") return {};
+  const configured = String(modelSetting(state, "egress-subnets") ?? "");
   const subnet = `${address}/${address.includes(":") ? 128 : 32}`;
-  return { "egress-subnets": subnet, "ingress-address": address, "private-address": address };
+  return {
+    "egress-subnets": configured === "" ? subnet : configured,
+    "ingress-address": address,
+    "private-address": address,
+  };
 }
 
 /** All new relations are entered together, just before the first of them is announced. */
@@ -63,7 +69,7 @@ function enterRelations(draft: Draft, unit: string): void {
   const address = addressOf(draft, unit);
   for (const { id, unitBags } of relationsToEnter(draft.state, findUnit(draft.state, unit)))
     if (!Object.hasOwn(unitBags, unit))
-      draft.emit({ type: "relation-entered", relation: id, unit, address, values: seeds(address) });
+      draft.emit({ type: "relation-entered", relation: id, unit, address, values: seeds(draft, address) });
 }
 
 function refreshAddresses(draft: Draft, unit: string): void {
@@ -76,7 +82,7 @@ function refreshAddresses(draft: Draft, unit: string): void {
       relation: id,
       unit,
       bag: "unit",
-      set: seeds(address),
+      set: seeds(draft, address),
       remove: [],
       address,
     });

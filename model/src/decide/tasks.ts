@@ -1,13 +1,16 @@
 /** Tasks under way: started, logged, finished, cancelled. Their end never puts a unit into error. */
 import type { Deciders, Draft } from "../draft.ts";
-import { findTask } from "../entities.ts";
+import { findTask, findUnit } from "../entities.ts";
 import { ModelError } from "../errors.ts";
 import type { ActionResult } from "../hook-changes.ts";
 import { own } from "../records.ts";
 import { commitChanges } from "./commit.ts";
 import { settle } from "./settle.ts";
 
-export const taskCommands: Pick<Deciders, "start-task" | "finish-task" | "task-log" | "cancel-task"> = {
+export const taskCommands: Pick<
+  Deciders,
+  "start-task" | "finish-task" | "task-log" | "cancel-task" | "commit-exec"
+> = {
   "start-task": (draft, { task: id, now }) => {
     const task = findTask(draft.state, id);
     if (task.status === "running") return;
@@ -23,6 +26,10 @@ export const taskCommands: Pick<Deciders, "start-task" | "finish-task" | "task-l
   "task-log": (draft, { task: id, message, now }) => {
     if (findTask(draft.state, id).completedAt !== undefined) return;
     draft.emit({ type: "task-logged", task: id, message, at: now });
+  },
+  "commit-exec": (draft, { unit, changes }) => {
+    findUnit(draft.state, unit);
+    commitChanges(draft, unit, changes);
   },
   "cancel-task": (draft, { task: id, now }) => {
     const { status } = findTask(draft.state, id);

@@ -1,5 +1,5 @@
 /** What a unit is told about secrets: as owner, that one is due or obsolete; as consumer, that there is a newer one. */
-import { managesSecret } from "../entities.ts";
+import { applicationOfUnit, managesSecret } from "../entities.ts";
 import { own } from "../records.ts";
 import type { HookInfo, ModelState, Secret, Unit } from "../state.ts";
 
@@ -36,12 +36,15 @@ const remove: Rule = (state, unit, secret) => {
   return obsolete === undefined ? undefined : ownerHook("secret-remove", secret, obsolete);
 };
 
-/** Revisions that are not the latest and that nobody tracks. */
-export function obsoleteRevisions(secret: Secret): number[] {
-  const tracked = new Set(Object.values(secret.consumers).map((consumer) => consumer.tracked));
-  return secret.revisions
+/** Revisions that are not the latest and that nobody tracks; units of the owner itself have the latest always. */
+export function obsoleteRevisions({ owner, consumers, revisions, latest }: Secret): number[] {
+  const others = Object.entries(consumers).filter(
+    ([unit]) => unit !== owner.name && applicationOfUnit(unit) !== owner.name,
+  );
+  const tracked = new Set(others.map(([, consumer]) => consumer.tracked));
+  return revisions
     .map(({ revision }) => revision)
-    .filter((revision) => revision !== secret.latest && !tracked.has(revision));
+    .filter((revision) => revision !== latest && !tracked.has(revision));
 }
 
 function ownerHook(name: string, secret: Secret, revision?: number): HookInfo {

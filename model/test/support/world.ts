@@ -35,9 +35,9 @@ export interface Hook {
   readonly name: string;
   readonly view: HookView;
   readonly buffer: HookBuffer;
-  tool(...argv: string[]): Promise<ToolResult>;
+  readonly tool: (...argv: string[]) => Promise<ToolResult>;
   /** stdout of a tool that must succeed */
-  ask(...argv: string[]): Promise<string>;
+  readonly ask: (...argv: string[]) => Promise<string>;
 }
 
 /** A model with agents that do what they are told at once, and charms that do what the test's script says. */
