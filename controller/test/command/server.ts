@@ -20,12 +20,12 @@ export class Server {
   readonly data = join(this.directory, "data");
   #daemon: ChildProcess | undefined;
 
-  async start(): Promise<void> {
+  async start({ machinesConfig }: { machinesConfig?: string } = {}): Promise<void> {
     const state = join(this.directory, "state");
     const main = new URL("../../src/main.ts", import.meta.url).pathname;
-    this.#daemon = spawn(process.execPath, [main, "--state", state, "--name", "mini", "--port", "0"], {
-      stdio: "pipe",
-    });
+    const machines = machinesConfig === undefined ? [] : ["--machines-config", machinesConfig];
+    const args = [main, "--state", state, "--name", "mini", "--port", "0", ...machines];
+    this.#daemon = spawn(process.execPath, args, { stdio: "pipe" });
     let said = "";
     this.#daemon.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const identity = await until(
@@ -40,6 +40,10 @@ export class Server {
       caCert: identity.caCert,
       user: "admin",
       password: identity.adminPassword,
+      sshKey: {
+        privateKey: readFileSync(join(state, "ssh_id_ed25519"), "utf8"),
+        publicKey: readFileSync(join(state, "ssh_id_ed25519.pub"), "utf8"),
+      },
     });
   }
 
