@@ -1,4 +1,5 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
+import { isK8sClusterAppBag, isK8sClusterToken, isK8sClusterUnitBag } from "@cantrip/metadata";
 import { beforeEach, describe, test } from "vitest";
 import { TokenAllocator, TokenClaimant, clusterNameFor } from "../src/k8s-cluster/index.ts";
 import { MemoryRelation } from "./memory.ts";
@@ -38,6 +39,14 @@ describe("a token's way", () => {
       "gpu/0": "joined-n1",
     });
     equal(relation.secrets.size, 0);
+  });
+
+  test("what is written is what every implementation of the interface takes", async () => {
+    await leader.issue({ unit: "gpu/0", node: "n1", token: "t0" });
+    await worker.failed(0, "401");
+    equal(isK8sClusterAppBag(relation.bags.get("k8s")), true);
+    for (const unit of ["k8s/0", "gpu/0"]) equal(isK8sClusterUnitBag(relation.bags.get(unit)), true);
+    for (const { content } of relation.secrets.values()) equal(isK8sClusterToken(content), true);
   });
 
   test("the content of the secret is the protocol's: a decimal revision and the token", async () => {

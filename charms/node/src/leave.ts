@@ -3,23 +3,23 @@ import type { OwnNode } from "./own-node.ts";
 import { until } from "./until.ts";
 
 const TAKEN_OUT_MS = 75_000;
-const SILENT_ROUNDS = 5;
+const SILENT_MS = 5_000;
 
 /**
  * Lets the control plane drain the node and take it out of the cluster, for as long as there is a control plane: whose API
  * is silent for some seconds will not do it.
  */
 export async function awaitRemoval(own: OwnNode): Promise<void> {
-  let silent = 0;
+  let answeredAt = performance.now();
   const isOut = async (): Promise<boolean> => {
     try {
       const { kind } = await own.ports.service.identity();
       if (kind === "none" || !(await own.ports.api.node(own.name))) return true;
-      silent = 0;
+      answeredAt = performance.now();
     } catch {
-      silent += 1;
+      return performance.now() - answeredAt > SILENT_MS;
     }
-    return silent >= SILENT_ROUNDS;
+    return false;
   };
   await until("the control plane takes this node out", isOut, {
     timeoutMs: TAKEN_OUT_MS,
