@@ -247,6 +247,52 @@ test("a worker that was removed while it was away cannot come back by itself", a
     (await shell("w2", "journalctl -u snap.k8s.kubelet --no-pager -b")).includes("credential revoked"),
   );
   expect(await kubectl("c1", "get", "nodes", "-o", "name")).not.toContain("w2");
+  await eventually("it has left by itself", async () =>
+    (await exec("w2", ["k8s", "status"])).stderr.includes("not part of a Kubernetes cluster"),
+  );
+});
+
+test("a worker tells about itself", async () => {
+  expect(await must("w1", ["k8s", "status"])).toMatch(
+    /w1 \(worker\) at 10\.78\.3\.\d+\nservices: +all active/,
+  );
+  expect(await must("w1", ["k8s", "kubectl", "get", "node", "w1", "-o", "name"])).toBe("node/w1\n");
+});
+
+test("argument files are data: nothing in them is expanded", async () => {
+  const file = "/var/snap/k8s/common/args/probe";
+  const tree = "$(readlink -f /opt/k8s/current)";
+  const lines = ["# comment", "--a=$(id)", '--b="two words"', "--c *", "--d", "--e=`id`;'x'", "junk"];
+  await must("w1", ["tee", file], `${lines.join("\n")}\n`);
+  await shell(
+    "w1",
+    `mkdir -p /tmp/t/bin /tmp/t/units; cp ${tree}/units/run-service /tmp/t/units/; printf '#!/bin/sh\nprintf "[%%s]" "$@"' >/tmp/t/bin/probe; chmod +x /tmp/t/bin/probe`,
+  );
+  expect(await must("w1", ["/tmp/t/units/run-service", "probe"])).toBe(
+    "[--a=$(id)][--b=two words][--c=*][--d][--e=`id`;'x']",
+  );
+  await shell("w1", `rm -r /tmp/t ${file}`);
+});
+
+test("every certificate's expiry is shown", async () => {
+  expect(await must("c1", ["k8s", "certs-status"])).toMatch(
+    /^CERTIFICATE +EXPIRES[\s\S]*apiserver +[A-Z][a-z]{2} \d\d, 20\d\d[\s\S]*CERTIFICATE AUTHORITY[\s\S]*kubernetes-ca-client/,
+  );
+  expect(await must("w1", ["k8s", "certs-status"])).toMatch(/kubelet .*yes/);
+});
+
+test("the configuration is read and changed by its keys, and wrong ones are named", async () => {
+  expect(await must("c1", ["k8s", "get", "dns.service-ip"])).toBe("10.152.183.10\n");
+  await must("c1", ["k8s", "set", "dns.upstream-nameservers=10.78.3.1", "annotations=a=b"]);
+  await eventually("CoreDNS has the new upstream", async () =>
+    (
+      await kubectl("c1", "-n", "kube-system", "get", "configmap", "coredns", "-o", "jsonpath={.data}")
+    ).includes("forward . 10.78.3.1"),
+  );
+  await must("c1", ["k8s", "enable", "gateway"]);
+  expect(await must("c1", ["k8s", "status"])).toMatch(/gateway: +not available in this version/);
+  for (const wrong of ["dns.nope=1", "dns.cluster-domain=other.local", "dns.upstream-nameservers=x;y"])
+    expect(await exec("c1", ["k8s", "set", wrong]), wrong).toMatchObject({ exitCode: 1 });
 });
 
 test("removing what never joined is no error, and its token is worth nothing", async () => {

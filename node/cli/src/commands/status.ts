@@ -46,6 +46,8 @@ export function statusCommands(program: Command): void {
 
 async function status(flags: Flags): Promise<void> {
   requireRoot();
+  const own = await ownIdentity();
+  if (typeof own === "object" && own.role === "worker" && !own.journal) return workerStatus(own, flags);
   const deadline = performance.now() + parseTimeout(flags.timeout);
   for (;;) {
     const found = await clusterStatus(flags.waitReady);
@@ -72,6 +74,19 @@ async function clusterStatus(patient: boolean): Promise<ClusterStatus | undefine
     if (patient) return undefined;
     throw new UserError(await explain(error));
   }
+}
+
+/** A worker knows itself; the cluster is a control plane's to describe. */
+async function workerStatus(identity: Identity, { outputFormat }: Flags): Promise<void> {
+  const about = await describe(identity);
+  const { name, role, address, clusterId } = identity;
+  const line = `${label("cluster status:")}ask a control plane (k8s status there)`;
+  await print(outputFormat, `${about}\n${line}`, {
+    name,
+    "cluster-role": role,
+    address,
+    "cluster-id": clusterId,
+  });
 }
 
 /** What this node knows of itself without its daemon's help. */

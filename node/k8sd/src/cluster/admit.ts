@@ -8,7 +8,7 @@ import { credentialGroup, k8sdProfile, readAuthorities } from "../pki/cluster.ts
 import type { ControlPlane } from "./control-plane.ts";
 import type { AdmitReply, AdmitRequest, WorkerRequest } from "./joining.ts";
 import { checkAddress, checkNodeName } from "./settings.ts";
-import type { NodeRow } from "./store.ts";
+import type { NodeRow, RevokedRow } from "./store.ts";
 import { Tokens } from "./tokens.ts";
 
 export async function admit(plane: ControlPlane, body: AdmitRequest): Promise<AdmitReply> {
@@ -132,4 +132,9 @@ export async function confirmJoined(plane: ControlPlane, name: string): Promise<
   if (!row) throw new ApiError(404, `Cannot confirm the join of ${name}: no such node was admitted`);
   await new Tokens(plane.paths, store).revoke(name);
   plane.features.wake();
+}
+
+/** False once this credential was revoked; a worker of an older life of the same name hears that too. */
+export async function isMember({ store }: ControlPlane, credential: string): Promise<boolean> {
+  return (await store.read<RevokedRow>(store.revokedKey(credential))) === undefined;
 }

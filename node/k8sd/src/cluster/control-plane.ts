@@ -7,7 +7,7 @@ import { nodeRights, revocationList, revocationPolicy } from "../features/access
 import { FeatureController, type Pass } from "../features/controller.ts";
 import type { FeatureContext } from "../features/feature.ts";
 import { allFeatures } from "../features/registry.ts";
-import { kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
+import { isReady, kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
 import { messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
@@ -100,7 +100,7 @@ export class ControlPlane {
     this.#network?.update(nodes);
     void this.#rangeForFirstNode(nodes);
     const names = nodes
-      .map(({ metadata }) => metadata.name)
+      .map((node) => `${node.metadata.name} ${isReady(node)}`)
       .sort()
       .join();
     if (names !== this.#nodeNames) this.features.wake();

@@ -14,7 +14,7 @@ import { ApiError, messageOf } from "../base/errors.ts";
 import { loadIdentity, saveIdentity, settled, type Identity, type Journal } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
-import { start } from "../node/services.ts";
+import { start, unitOf, unitStates } from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { joinAsWorker } from "./join.ts";
@@ -173,7 +173,7 @@ export class Daemon {
 
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
-    if (journal.operation === "leave") return this.#dissolve();
+    if (journal.operation === "leave") return this.#dissolve(identity);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
       const member = await this.#become(identity, journal, progress);
@@ -183,10 +183,11 @@ export class Daemon {
       if (!this.#part) await this.#enter(final);
       log.info(`${journal.operation} of ${final.name} is done`);
     } catch (error) {
-      log.error(`${journal.operation} failed while ${operation.step}: ${messageOf(error)}`);
+      const failure = await withServices(error, operation.step, identity);
+      log.error(`${journal.operation} failed: ${failure.message}`);
       operation.step = "undoing";
-      await this.#dissolve();
-      throw error;
+      await this.#dissolve(identity);
+      throw failure;
     }
   }
 
@@ -210,12 +211,20 @@ export class Daemon {
     this.#identity = identity;
     this.#part ??=
       identity.role === "worker"
-        ? await Worker.start(this.paths, identity)
+        ? await Worker.start(this.paths, identity, () => this.#obeyRemoval())
         : await ControlPlane.start(this.paths, identity);
     await this.#onMembership(identity);
   }
 
-  async #dissolve() {
+  #obeyRemoval() {
+    if (this.#operation) return;
+    log.warning("this node was removed from its cluster while it was away; leaving");
+    this.leave().catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  /** Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. */
+  async #dissolve(identity: Identity) {
+    await saveIdentity(this.paths.identity, { ...identity, journal: { operation: "leave" } });
     await this.#part?.stop();
     this.#part = undefined;
     await leave(this.paths);
@@ -231,6 +240,20 @@ export class Daemon {
       log.error(`${journal.operation} could not be resumed: ${messageOf(error)}`),
     );
   }
+}
+
+/** A failure with the state of the services, which is mostly its reason. */
+async function withServices(error: unknown, step: string, { role }: Identity): Promise<Error> {
+  if (error instanceof ApiError) return error;
+  const states = await unitStates(role).then(undefined, () => []);
+  const sick = states.filter(
+    ({ active, restarts }) => active === "failed" || active === "activating" || restarts > 0,
+  );
+  const text = sick.map(
+    ({ service, sub, restarts }) =>
+      `${service} is ${sub} after ${restarts} restarts (journalctl -u ${unitOf(service)})`,
+  );
+  return new Error([`${messageOf(error)} (while ${step})`, ...text].join("; "), { cause: error });
 }
 
 function progressOf(operation: Operation, timeoutMs: number): Progress {

@@ -43,6 +43,21 @@ export async function joinAsWorker(
   task: JoinTask,
   progress: Progress,
 ): Promise<Identity> {
+  // Once the answer is on disk the token may be used up: a repetition goes on from there and never asks again.
+  const identity = begun.clusterId === "" ? await beAdmitted(paths, begun, task, progress) : begun;
+  progress.step("starting services");
+  await startWorker(paths, identity, task, progress);
+  progress.step("confirming the join");
+  await confirm(paths, identity, progress);
+  return identity;
+}
+
+async function beAdmitted(
+  paths: Paths,
+  begun: Identity,
+  task: JoinTask,
+  progress: Progress,
+): Promise<Identity> {
   const token = decodeToken(task.token);
   progress.step("starting containerd");
   // Its arguments follow from this machine alone: it starts while the control plane is asked.
@@ -56,17 +71,13 @@ export async function joinAsWorker(
   const identity: Identity = { ...begun, clusterId, credential, generation, settings, peers };
   progress.step("writing certificates and configuration");
   await writeReply(paths, reply);
-  const config = reply.cloudProvider
-    ? { ...task.config, "cluster-config": { "cloud-provider": reply.cloudProvider } }
-    : task.config;
-  await prepareNode(paths, identity, config, workerDefaults(paths, identity));
+  await prepareNode(paths, identity, nodeConfig(task, reply), workerDefaults(paths, identity));
   await saveIdentity(paths.identity, identity);
-  progress.step("starting services");
-  await startWorker(paths, identity, task, progress);
-  progress.step("confirming the join");
-  await confirm(paths, identity, progress);
   return identity;
 }
+
+const nodeConfig = ({ config }: JoinTask, { cloudProvider }: AdmitReply) =>
+  cloudProvider ? { ...config, "cluster-config": { "cloud-provider": cloudProvider } } : config;
 
 const keyFile = (paths: Paths, request: WorkerRequest) =>
   request === "k8sd" ? joinPath(paths.certificates, "server.key") : joinPath(paths.pki, `${request}.key`);

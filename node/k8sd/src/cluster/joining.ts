@@ -53,3 +53,5 @@ export interface AdmitReply {
 export const JOIN_PATH = "x/cantrip/join";
 export const JOINED_PATH = "x/cantrip/joined";
 export const LEAVE_PATH = "x/cantrip/leave";
+/** A worker asks whether its credential still counts. */
+export const MEMBER_PATH = "x/cantrip/member";

@@ -16,13 +16,22 @@ import { removeNetwork } from "../network/agent.ts";
 import { ALL_SERVICES, disable, stop } from "../node/services.ts";
 
 export async function leave(paths: Paths): Promise<void> {
-  const failures: string[] = [];
-  for (const [name, step] of stepsOf(paths)) {
-    await step().catch((error: unknown) => void failures.push(`${name}: ${messageOf(error)}`));
+  let failures = await tryAll(paths);
+  for (let again = 0; failures.length > 0 && again < 3; again += 1) {
+    for (const failure of failures) log.warning(`cleaning up: ${failure}; trying again`);
+    await sleep(1_000);
+    failures = await tryAll(paths);
   }
-  for (const failure of failures) log.error(`cleaning up: ${failure}`);
   if (failures.length > 0) throw new Error(`Cannot leave the cluster completely: ${failures.join("; ")}`);
   await forgetIdentity(paths.identity);
+}
+
+/** Runs every step, whatever the others do; returns what failed. */
+async function tryAll(paths: Paths): Promise<string[]> {
+  const failures: string[] = [];
+  for (const [name, step] of stepsOf(paths))
+    await step().catch((error: unknown) => void failures.push(`${name}: ${messageOf(error)}`));
+  return failures;
 }
 
 function stepsOf(paths: Paths): [string, () => Promise<void>][] {

@@ -6,7 +6,13 @@ import { ApiError } from "../base/errors.ts";
 import type { ClusterSettings, Role } from "../base/identity.ts";
 import { overlaps, parseCidr, toNumber } from "../network/cidr.ts";
 
-const NODE_PORTS = { 10250: "kubelet", 10248: "kubelet", 10249: "kube-proxy", 10256: "kube-proxy" };
+const NODE_PORTS = {
+  6400: "k8sd",
+  10250: "kubelet",
+  10248: "kubelet",
+  10249: "kube-proxy",
+  10256: "kube-proxy",
+};
 
 function portsOf(
   role: Role,

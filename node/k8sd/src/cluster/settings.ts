@@ -1,7 +1,7 @@
 /** What a bootstrap configuration means: checked as a whole, all problems at once, then resolved with its defaults. */
 import { isIPv4 } from "node:net";
 import { isAbsolute } from "node:path";
-import type { BootstrapConfig, UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
+import type { BootstrapConfig, UserFacingClusterConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
 import { ApiError } from "../base/errors.ts";
 import type { ClusterSettings } from "../base/identity.ts";
 import { contains, nthAddress, overlaps, parseCidr, sizeOf } from "../network/cidr.ts";
@@ -105,7 +105,7 @@ function problemsOfChanges(key: string, changes: Record<string, string | null>):
   }
 }
 
-export function problemsOfJoin(config: NodeFiles & object): string[] {
+export function problemsOfJoin(config: WorkerJoinConfig): string[] {
   const supplied = Object.entries(config).filter(
     ([key, value]) => SUPPLIED_CERTIFICATE.test(key) && value !== "",
   );

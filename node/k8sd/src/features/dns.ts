@@ -1,11 +1,12 @@
 /** The feature `dns`: CoreDNS as Deployment and Service `coredns` in kube-system, from the node package's own image. */
 import { readFileSync } from "node:fs";
-import type { KubeClient, KubeObject } from "../kube/client.ts";
+import { isReady, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { resolvConf } from "../node/components.ts";
 import { imageOf, versionOf } from "../node/package.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
 
 const NAMESPACE = "kube-system";
+const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/coredns`;
 const LABELS = {
   "app.kubernetes.io/name": "coredns",
   "app.kubernetes.io/managed-by": "k8sd",
@@ -27,13 +28,13 @@ export const dns: Feature = {
   name: "dns",
   async converge(context) {
     if (context.config.dns?.enabled !== true) return removeDns(context.kube);
-    await Promise.all(dnsObjects(settingsOf(context)).map((object) => context.kube.apply(object)));
+    const present = await context.kube.find<Deployment>(DEPLOYMENT);
+    const settings = settingsOf(context, present?.spec?.replicas ?? 1);
+    await Promise.all(dnsObjects(settings).map((object) => context.kube.apply(object)));
   },
   async measure({ kube, config, manifest, identity }) {
     const version = versionOf(manifest, "coredns");
-    const deployment = await kube.find<Deployment>(
-      `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/coredns`,
-    );
+    const deployment = await kube.find<Deployment>(DEPLOYMENT);
     if (config.dns?.enabled !== true)
       return { enabled: false, message: deployment ? "disabled, still being removed" : "disabled", version };
     const { availableReplicas: ready = 0, replicas: total = 0 } = deployment?.status ?? {};
@@ -47,17 +48,24 @@ export const dns: Feature = {
 };
 
 interface Deployment extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
   readonly status?: { readonly replicas?: number; readonly availableReplicas?: number };
 }
 
-function settingsOf({ config, identity, manifest, nodes }: FeatureContext): DnsSettings {
+function settingsOf({ config, identity, manifest, nodes }: FeatureContext, present: number): DnsSettings {
   return {
     domain: identity.settings.clusterDomain,
     serviceIp: identity.settings.clusterDns,
     upstream: usableUpstream(config.dns?.["upstream-nameservers"] ?? ["/etc/resolv.conf"]),
     image: imageOf(manifest, "coredns").ref,
-    replicas: nodes.length >= 2 ? 2 : 1,
+    replicas: replicasFor(nodes, present),
   };
+}
+
+/** Two from the second Ready node on, so that the second finds its place there; one again when that node is removed. */
+export function replicasFor(nodes: readonly NodeObject[], present: number): number {
+  if (nodes.filter(isReady).length >= 2) return 2;
+  return nodes.length < 2 ? 1 : present;
 }
 
 /** A pod gets the node's resolv.conf; where that names no server, forwarding to it would make CoreDNS exit. */

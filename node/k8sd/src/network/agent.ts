@@ -24,6 +24,7 @@ export class NetworkAgent {
   #applied = "";
   #running: Promise<void> | undefined;
   #again = false;
+  #complaint = "";
   #problems: readonly string[] = ["waiting for the Nodes of the cluster"];
 
   constructor(paths: Paths, identity: Identity) {
@@ -72,7 +73,9 @@ export class NetworkAgent {
     } catch (error) {
       this.#problems = [messageOf(error)];
     }
-    for (const problem of this.#problems) log.warning(`network: ${problem}`);
+    const text = this.#problems.join("; ");
+    if (text && text !== this.#complaint) log.warning(`network: ${text}`);
+    this.#complaint = text;
   }
 
   async #apply({ podCidr, routes, nodes }: NetworkPlan): Promise<string[]> {

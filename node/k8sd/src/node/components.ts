@@ -208,6 +208,9 @@ function kubeControllerManager(paths: Paths, { settings }: Identity): Arguments 
     "--authentication-kubeconfig": kubeconfig,
     "--authorization-kubeconfig": kubeconfig,
     "--cluster-cidr": settings.podCidr,
+    // Its fifty controllers each ask for their own credential at the start: the default rate makes that take 5 s.
+    "--kube-api-burst": "300",
+    "--kube-api-qps": "150",
     "--kubeconfig": kubeconfig,
     // The loss of a machine shows after this long (decision 15).
     "--node-monitor-grace-period": "20s",

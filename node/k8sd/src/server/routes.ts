@@ -17,12 +17,12 @@ import {
   type TokenRequest,
 } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf, notImplemented } from "../base/errors.ts";
-import { admit, confirmJoined } from "../cluster/admit.ts";
+import { admit, confirmJoined, isMember } from "../cluster/admit.ts";
 import { setClusterConfig, getClusterConfig } from "../cluster/config.ts";
 import type { ControlPlane } from "../cluster/control-plane.ts";
 import type { Daemon } from "../cluster/daemon.ts";
 import { parseJoinConfig } from "../cluster/documents.ts";
-import { admitRequestSchema, JOINED_PATH, JOIN_PATH, LEAVE_PATH } from "../cluster/joining.ts";
+import { admitRequestSchema, JOINED_PATH, JOIN_PATH, LEAVE_PATH, MEMBER_PATH } from "../cluster/joining.ts";
 import { removeNode } from "../cluster/remove.ts";
 import { checkNodeName } from "../cluster/settings.ts";
 import { clusterStatus, datastoreRole } from "../cluster/status.ts";
@@ -130,6 +130,13 @@ export function routes(daemon: Daemon): Router {
   });
   router.add({
     method: "POST",
+    path: at(MEMBER_PATH),
+    for: workerDaemon,
+    body: object({ credential: text({ maxLength: 64 }) }, ["credential"]),
+    handle: async ({ credential }) => ({ member: await isMember(daemon.controlPlane(), credential) }),
+  });
+  router.add({
+    method: "POST",
     path: at(LEAVE_PATH),
     for: controlPlaneDaemon,
     body: object({ name: text() }),
@@ -163,7 +170,8 @@ async function join(daemon: Daemon, { name, address, token, config = "", timeout
   try {
     await daemon.join({ name, address, token, ...inMs(timeout) }, await parseJoinConfig(config));
   } catch (error) {
-    if (error instanceof ApiError) throw error;
+    // 401 is the control plane's word about the token, not ours about the caller.
+    if (error instanceof ApiError && error.code !== 401) throw error;
     throw new ApiError(500, `failed to join k8sd cluster as worker: ${messageOf(error)}`, { cause: error });
   }
 }
