@@ -1,4 +1,5 @@
 /** The command as a person runs it, on an instance of its own, so that a cluster that is already here is left alone. */
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
@@ -35,6 +36,19 @@ export async function cantrip(
     stdin: "ignore",
   });
   return { exitCode: done.exitCode ?? -1, stdout: done.stdout, stderr: done.stderr };
+}
+
+/** The command in the background, in a process group of its own, so that it can be killed with all that it started. */
+export function start(argv: readonly string[]): { kill(): void; ended: Promise<unknown> } {
+  const child = spawn(join(top, "cantrip"), argv, {
+    env: { ...process.env, ...environment },
+    stdio: "ignore",
+    detached: true,
+  });
+  return {
+    kill: () => process.kill(-(child.pid ?? 0), "SIGKILL"),
+    ended: new Promise((done) => child.on("exit", done)),
+  };
 }
 
 /** @throws with all that the command printed, when it did not exit 0 */

@@ -11,6 +11,7 @@ import {
   environment,
   kubectl,
   nodes,
+  start,
   status,
   succeed,
   top,
@@ -76,6 +77,16 @@ async function onNode(name: string, node: string, args: readonly string[]): Prom
 }
 
 describe("up", () => {
+  test("killed in the middle, it leaves nothing that stands in the way of the next one", async () => {
+    const began = start(["up"]);
+    await until("the first machine to be made", async () => (await traces()).cgroups.length > 0, {
+      timeoutMs: 3_600_000,
+      everyMs: 200,
+    });
+    began.kill();
+    await began.ended;
+  });
+
   test("one command makes a control plane and a worker, Ready at the pinned version", async () => {
     const result = await succeed(["up"], { timeoutMs: 3_600_000 });
     expect(result.stdout).toContain(environment.CANTRIP_KUBECONFIG);
@@ -318,6 +329,49 @@ describe("things that die", () => {
     await unitActive("k8s-worker/0");
     // The same Node object: nothing was joined anew.
     expect(await seen(".metadata.uid")).toBe(uid);
+  });
+
+  test("everything killed, as by a reboot of the host, returns with one command", async () => {
+    const uids = await kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    await execa("pkill", ["-9", "-f", `${environment.CANTRIP_STATE}/controller`], { reject: false });
+    // The launcher first: it would start its machine again.
+    for (const program of ["/launcher", "/root"])
+      await execa("pkill", ["-9", "-f", `${environment.CANTRIP_STATE}/machines/by-name/[^ ]*${program}`], {
+        reject: false,
+      });
+    await until(
+      "no machine to be left",
+      async () =>
+        (await execa("pgrep", ["-f", "^systemd-nspawn.*cantrip-e2e"], { reject: false })).exitCode === 1,
+    );
+    await execa("ip", ["link", "del", "cantripe2e0"]);
+    await succeed(["up"]);
+    expect(await ready(2)).toBe(true);
+    expect(await kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}"])).toBe(uids);
+    await kubectl(["rollout", "status", "deployment/web", "--timeout=90s"], { timeoutMs: 100_000 });
+  });
+
+  test("a node that the API shows not Ready shows in its unit's status, and so does its return", async () => {
+    const kubelet = (verb: string) =>
+      succeed(["exec", "--unit", "k8s-worker/0", "--", "systemctl", verb, "snap.k8s.kubelet"]);
+    const { machines, applications } = await status();
+    const name = machines[applications["k8s-worker"]?.units?.["k8s-worker/0"]?.machine ?? ""]?.hostname;
+    await kubelet("stop");
+    await until(
+      "the API to show it",
+      async () => (await nodes()).some((node) => node.name === name && !node.ready),
+      { timeoutMs: 120_000 },
+    );
+    await until(
+      "the unit to show it",
+      async () =>
+        (await status()).applications["k8s-worker"]?.units?.["k8s-worker/0"]?.["workload-status"].current ===
+        "waiting",
+      { timeoutMs: 5000, everyMs: 100 },
+    );
+    await kubelet("start");
+    await until("the API to show its return", () => ready(2), { timeoutMs: 60_000 });
+    await unitActive("k8s-worker/0", 5000);
   });
 
   test("the controller killed with -9 during an add-unit completes it", async () => {
