@@ -35,7 +35,7 @@ import { SecretVault } from "./store/secret-vault.ts";
 import { annotationTable, PendingResourceTable, sshKeyTable } from "./store/small-tables.ts";
 
 /** What the API says of itself: clients of Juju 3.6 accept it, and charms gate features on it. */
-export const jujuVersion = "3.6.14";
+export const jujuVersion = "3.6.11";
 
 export interface ControllerOptions {
   /** state directory, used by one controller at a time */

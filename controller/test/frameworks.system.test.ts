@@ -102,7 +102,7 @@ test("a charm of Python's ops runs, keeps state, uses relations, secrets, ports 
   const pip = await run("python3", ["-m", "pip", "install", "--quiet", "--target", vendored, "ops"]).catch(
     (error: Error) => error,
   );
-  if (pip instanceof Error) return skip(`ops cannot be installed here: ${pip.message.split("\n")[0]}`);
+  skip(pip instanceof Error, "ops cannot be installed here");
   const charmUrl = await model.addCharm(
     await packCharm(harness.directory, {
       name: "snake",
