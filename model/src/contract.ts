@@ -8,7 +8,7 @@ export interface HookPaths {
   readonly socket: string;
   readonly contextId: string;
   readonly apiAddresses: readonly string[];
-  /** agent version, `3.6.14` */
+  /** agent version, `3.6.11` */
   readonly version: string;
   /** PATH of the agent */
   readonly path: string;

@@ -4,7 +4,7 @@ import { own, put } from "./records.ts";
 import type { Application, Charm, ConfigValue, ModelState } from "./state.ts";
 
 export const modelDefaults: Readonly<Record<string, ConfigValue>> = {
-  "agent-version": "3.6.14",
+  "agent-version": "3.6.11",
   "automatically-retry-hooks": true,
   "default-base": "",
   "default-space": "alpha",

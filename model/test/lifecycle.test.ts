@@ -20,7 +20,7 @@ test.each([
   [{ containers: { c: {} } }, k8s],
   [
     { assumes: ["juju >= 4.0"] },
-    'not supported: Charm cannot be deployed because: charm requires feature "juju" (version >= 4.0) but model currently supports version 3.6.14',
+    'not supported: Charm cannot be deployed because: charm requires feature "juju" (version >= 4.0) but model currently supports version 3.6.11',
   ],
   [
     { subordinate: true, requires: { host: { interface: "juju-info", scope: "container" } } },

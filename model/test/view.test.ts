@@ -11,7 +11,7 @@ const paths = {
   socket: "/run/agent.socket",
   contextId: "web/0-x-1",
   apiAddresses: ["10.0.0.1:17070", "10.0.0.2:17070"],
-  version: "3.6.14",
+  version: "3.6.11",
   path: "/usr/bin:/bin",
 };
 const related = async () => {
@@ -36,7 +36,7 @@ test("the environment of a plain hook", async () => {
     JUJU_MODEL_UUID: world.state.uuid,
     JUJU_HOOK_NAME: "config-changed",
     JUJU_DISPATCH_PATH: "hooks/config-changed",
-    JUJU_VERSION: "3.6.14",
+    JUJU_VERSION: "3.6.11",
     JUJU_API_ADDRESSES: "10.0.0.1:17070 10.0.0.2:17070",
     JUJU_MACHINE_ID: "0",
     JUJU_PRINCIPAL_UNIT: "",

@@ -21,11 +21,13 @@ clean() {
     [ -f $n.pid ] && { sleep 0.3; kill -9 "$(cat $n.pid)" 2>/dev/null; }
   done
   sleep 1
-  for n in n1 n2; do
-    umount -R "$scratch/$n/root" 2>/dev/null || umount -Rl "$scratch/$n/root" 2>/dev/null
-    find /sys/fs/cgroup -depth -type d -path "*/$group/$n*" -exec rmdir {} + 2>/dev/null
+  for n in n1 n2; do umount -R "$scratch/$n/root" 2>/dev/null || umount -Rl "$scratch/$n/root" 2>/dev/null; done
+  # A group is busy until the kernel has done away with the last of its processes.
+  for _ in $(seq 50); do
+    find /sys/fs/cgroup -depth -type d \( -name $group -o -path "*/$group/*" \) -exec rmdir {} + 2>/dev/null
+    [ -z "$(find /sys/fs/cgroup -type d -name $group)" ] && break
+    sleep 0.1
   done
-  find /sys/fs/cgroup -depth -type d -name $group -exec rmdir {} + 2>/dev/null
   ip link del $bridge 2>/dev/null
   cd / && rm -rf "$scratch"
 }

@@ -77,7 +77,7 @@ export const hook: Benchmark = async () => {
       JUJU_UNIT_NAME: "minimal/0",
       JUJU_MODEL_NAME: "bench",
       JUJU_MODEL_UUID: "00000000-0000-4000-8000-000000000000",
-      JUJU_VERSION: "3.6.14",
+      JUJU_VERSION: "3.6.11",
     };
     await execa(join(charm, "dispatch"), [], { env, extendEnv: false, cwd: charm });
     const ours = await timed(join(charm, "dispatch"), [], env, charm);

@@ -62,7 +62,7 @@ const full: FullStatus = {
     type: "iaas",
     "cloud-tag": "cloud-localhost",
     region: "localhost",
-    version: "3.6.14",
+    version: "3.6.11",
     "available-version": "",
     "model-status": ds("available"),
     "meter-status": { color: "", message: "" },
@@ -164,7 +164,7 @@ describe("status", () => {
   test("in tables, as juju draws them", () => {
     expect(`\n${tabularStatus(document, full, { relations: true })}`).toBe(`
 Model  Controller  Cloud/Region         Version  Timestamp
-t      lxd         localhost/localhost  3.6.14   12:11:53Z
+t      lxd         localhost/localhost  3.6.11   12:11:53Z
 
 App   Version  Status   Scale  Charm  Channel        Rev  Exposed  Message
 nrpe           blocked      1  nrpe   latest/stable  165  no       Nagios server not configured or related

@@ -112,6 +112,6 @@ const paths = {
   socket: "/var/lib/juju/agents/unit-under-test/agent.socket",
   contextId: "unit-under-test",
   apiAddresses: [],
-  version: "3.6.14",
+  version: "3.6.11",
   path: "/usr/bin:/bin",
 };

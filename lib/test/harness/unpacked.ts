@@ -59,7 +59,7 @@ export class UnpackedCharm {
         socket: join(tools.dir, "socket"),
         contextId: "context",
         apiAddresses: [],
-        version: "3.6.14",
+        version: "3.6.11",
         path: "/usr/bin:/bin",
       });
       const child = spawn(join(this.dir, "dispatch"), [], {
