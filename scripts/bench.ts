@@ -12,6 +12,10 @@ const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark>
       "cantrip up to Ready nodes and DNS, against the same topology by hand; memory of what is not upstream",
     load: async () => (await import("../test/bench/up.ts")).up,
   },
+  boot: {
+    about: "a machine from its image to booted with an address, against systemd's own boot in it",
+    load: async () => (await import("../test/bench/boot.ts")).boot,
+  },
   hook: {
     about: "a minimal hook of a packed charm, against the same runtime spawning two empty processes",
     load: async () => (await import("../test/bench/hook.ts")).hook,

@@ -7,7 +7,7 @@ here=$(dirname "$(readlink -f "$0")")
 image=$(readlink -f "$1") tree=$(readlink -f "$2") scratch=$3
 net=10.79.0 bridge=ctbyhand0 group=cantrip-by-hand
 mkdir -p "$scratch" && cd "$scratch"
-declare -A leader
+declare -A leader kept
 
 now() { echo "$EPOCHREALTIME"; }
 between() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b - a }'; }
@@ -16,11 +16,11 @@ phase() { local t; t=$(now); echo "phase $1 $(between "$last" "$t")"; last=$t; }
 
 clean() {
   set +e
-  for n in n1 n2; do
-    [ -n "${leader[$n]:-}" ] && kill -9 "${leader[$n]}" 2>/dev/null
-    [ -f $n.pid ] && { sleep 0.3; kill -9 "$(cat $n.pid)" 2>/dev/null; }
+  # All that was started below here, whatever became of its parents.
+  for _ in 1 2 3; do
+    find /sys/fs/cgroup/pids/$group -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -9 2>/dev/null
+    sleep 0.3
   done
-  sleep 1
   for n in n1 n2; do umount -R "$scratch/$n/root" 2>/dev/null || umount -Rl "$scratch/$n/root" 2>/dev/null; done
   # A group is busy until the kernel has done away with the last of its processes.
   for _ in $(seq 50); do
@@ -29,13 +29,17 @@ clean() {
     sleep 0.1
   done
   ip link del $bridge 2>/dev/null
+  for key in "${!kept[@]}"; do sysctl -qw "$key=${kept[$key]}"; done
   cd / && rm -rf "$scratch"
 }
 trap clean EXIT
 
 # ---- machines -------------------------------------------------------------------------------------------------------
 ip link add $bridge type bridge && ip addr add $net.1/24 dev $bridge && ip link set $bridge up
-sysctl -qw net.ipv4.ip_forward=1 fs.inotify.max_user_instances=1024
+# What is set here, and what kubelets set on the host, goes back at the end.
+for key in net.ipv4.ip_forward fs.inotify.max_user_instances vm.overcommit_memory kernel.panic kernel.panic_on_oops; do kept[$key]=$(sysctl -n $key); done
+sysctl -qw net.ipv4.ip_forward=1
+[ "${kept[fs.inotify.max_user_instances]}" -ge 1024 ] || sysctl -qw fs.inotify.max_user_instances=1024
 
 machine() {
   local n=$1 c
