@@ -53,8 +53,8 @@ async function nspawnOf(
     if (!launcherWasKilled) return undefined;
     return (await nspawnsBelow(store.dir(name))).find((candidate) => candidate.directory === directory)?.pid;
   }
-  for (const pid of [launcherPid, ...(await childrenOf(launcherPid).catch(() => []))]) {
-    const argv = await argvOf(pid).catch(() => []);
+  for (const pid of [launcherPid, ...(await childrenOf(launcherPid).catch((): number[] => []))]) {
+    const argv = await argvOf(pid).catch((): string[] => []);
     if (basename(argv[0] ?? "") === "systemd-nspawn" && argv.includes(`--directory=${directory}`)) return pid;
   }
   return undefined;
@@ -76,7 +76,7 @@ export async function isRebooting(store: MachineStore, name: string): Promise<bo
 export async function strayPids(store: MachineStore): Promise<number[]> {
   const isLauncher = (arg: string) => arg.startsWith(`${store.machinesDir}/`) && arg.endsWith("/launcher");
   const launchers = await Promise.all(
-    (await allPids()).map(async (pid) => ((await argvOf(pid).catch(() => [])).some(isLauncher) ? [pid] : [])),
+    (await allPids()).map(async (pid) => ((await argvOf(pid).catch((): string[] => [])).some(isLauncher) ? [pid] : [])),
   );
   const nspawns = await nspawnsBelow(store.machinesDir);
   return [...launchers.flat(), ...nspawns.map(({ pid }) => pid)];
