@@ -88,10 +88,9 @@ function modelName(text: string): string {
 }
 
 /** Pure: what a person reads at the end. */
-export function summary({ changed, version, kubeconfig, machines, phases }: UpReport): string {
-  const total = phases.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+export function summary({ changed, version, kubeconfig, machines, totalMs }: UpReport): string {
   const head = changed
-    ? `The cluster is up: Kubernetes ${version.split("+")[0]}, ${machines.length} nodes, in ${total.toFixed(0)} s.`
+    ? `The cluster is up: Kubernetes ${version.split("+")[0]}, ${machines.length} nodes, in ${(totalMs / 1000).toFixed(0)} s.`
     : `All is well: Kubernetes ${version.split("+")[0]}, ${machines.length} nodes; nothing had to be done.`;
   return `
 ${head}

@@ -125,6 +125,10 @@ export class Progress {
     }));
   }
 
+  elapsedMs(): number {
+    return Date.now() - this.#began;
+  }
+
   /** Leaves what is on the terminal and stops drawing. */
   close(): void {
     clearInterval(this.#timer);

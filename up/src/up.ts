@@ -45,6 +45,7 @@ export interface UpReport {
   readonly machines: readonly { readonly unit: string; readonly instance: string }[];
   /** whether anything had to be done */
   readonly changed: boolean;
+  readonly totalMs: number;
   readonly phases: readonly PhaseTime[];
 }
 
@@ -300,6 +301,7 @@ async function finish({
     dnsAddress: await dnsAddress(client),
     machines,
     changed,
+    totalMs: progress.elapsedMs(),
     phases: progress.times(),
   };
 }
