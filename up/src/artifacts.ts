@@ -2,7 +2,7 @@
  * Everything that is made once and kept in the cache: the node package, the agent's folder, the runtime's folder, the packed
  * charms. With a warm cache this takes well under a second and touches no network.
  */
-import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { goToolchain, hostArchitecture } from "@cantrip/components";
 import { buildAgentDirectory } from "@cantrip/controller";
@@ -49,8 +49,8 @@ export async function makeArtifacts(cacheDir: string, note: Note): Promise<Artif
     placeCharm(cacheDir, "k8s"),
     placeCharm(cacheDir, "k8s-worker"),
     placeAgent(cacheDir, folders),
-    placeRuntime(folders),
   ]);
+  await placeRuntime(folders, node.treeDir);
   const packageReference = join(cacheDir, "packages", `${node.manifestDigest}.reference`, "node-package.tar");
   if (!(await exists(packageReference)))
     await atomically(packageReference, (file) => packReference(node.treeDir, file));
@@ -62,12 +62,12 @@ export async function makeArtifacts(cacheDir: string, note: Note): Promise<Artif
   };
 }
 
-/** The runtime that runs this process, as a folder of its own that can be bound into machines. */
-async function placeRuntime({ runtimeDir }: BoundFolders): Promise<void> {
-  const { binary } = await findRuntime(hostArchitecture());
-  const target = join(runtimeDir, "bin/node");
-  const [from, to] = [await stat(binary), await stat(target).catch(() => undefined)];
-  if (to?.size !== from.size) await atomically(target, (file) => copyFile(binary, file));
+/** The node package's runtime, as a folder of its own. The same inode: agents and k8sd share its pages in memory. */
+async function placeRuntime({ runtimeDir }: BoundFolders, treeDir: string): Promise<void> {
+  const [source, target] = [join(treeDir, "runtime/bin/node"), join(runtimeDir, "bin/node")];
+  const [from, to] = [await stat(source), await stat(target).catch(() => undefined)];
+  if (to?.ino === from.ino) return;
+  await atomically(target, (file) => link(source, file).catch(() => copyFile(source, file)));
 }
 
 /** The unit agent as one file, beside the hook tool. */
