@@ -66,7 +66,7 @@ export async function makeArtifacts(cacheDir: string, note: Note): Promise<Artif
 async function placeRuntime({ runtimeDir }: BoundFolders, treeDir: string): Promise<void> {
   const [source, target] = [join(treeDir, "runtime/bin/node"), join(runtimeDir, "bin/node")];
   const [from, to] = [await stat(source), await stat(target).catch(() => undefined)];
-  if (to?.ino === from.ino) return;
+  if (to && (to.ino === from.ino || (to.dev !== from.dev && to.size === from.size))) return;
   await atomically(target, (file) => link(source, file).catch(() => copyFile(source, file)));
 }
 
