@@ -135,7 +135,7 @@ test("pods on both nodes are reached by their service and its name, with Runtime
   await kubectl("c1", "create", "service", "clusterip", "answer", "--tcp=80:8181");
   for (const from of ["c1", "w1"]) {
     await eventually(`the service's name is answered on ${from}`, async () =>
-      /^10\.152\.183\./.test(await resolve(from, "answer.default.svc.cluster.local")),
+      (await resolve(from, "answer.default.svc.cluster.local")).startsWith("10.152.183."),
     );
     const ip = await resolve(from, "answer.default.svc.cluster.local");
     await eventually(`the service is reached from ${from}`, async () =>

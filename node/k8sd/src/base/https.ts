@@ -1,6 +1,7 @@
 /** JSON over verified TLS with kept connections: the one client for the API server, etcd and other daemons. */
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 
 export interface TlsMaterial {
   readonly ca: string;
@@ -20,6 +21,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
+const CONNECT_TIMEOUT_MS = 4_000;
 /** Answers beyond this are refused: nothing that this daemon asks for is larger. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
@@ -61,6 +63,7 @@ export class HttpsClient {
       timeoutMs,
     );
     outgoing.on("error", reject);
+    outgoing.on("socket", (socket) => boundConnect(socket, outgoing));
     outgoing.end(text);
     return this.#bounded(call, promise).finally(() => clearTimeout(timer));
   }
@@ -91,6 +94,14 @@ export class HttpsClient {
       throw new Unreachable(`${this.#origin.host} (${method} ${path.split("?")[0]})`, error);
     }
   }
+}
+
+/** A machine that is switched off never answers: that is known long before an answer could be due. */
+function boundConnect(socket: Socket, outgoing: ClientRequest) {
+  if (!socket.connecting) return;
+  const late = () => outgoing.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`));
+  const timer = setTimeout(late, CONNECT_TIMEOUT_MS);
+  for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
 }
 
 const textOf = (body: unknown): string | undefined =>

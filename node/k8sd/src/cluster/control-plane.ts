@@ -15,6 +15,7 @@ import { firstNodeRange } from "../network/plan.ts";
 import { NetworkAgent } from "../network/agent.ts";
 import { readArguments } from "../node/arguments.ts";
 import { readManifest } from "../node/package.ts";
+import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
 import { Store } from "./store.ts";
 
@@ -27,6 +28,7 @@ export class ControlPlane {
   readonly features: FeatureController;
   readonly #network: NetworkAgent | undefined;
   readonly #watcher: NodeWatcher;
+  readonly #ending = new AbortController();
   #nodes: readonly NodeObject[] = [];
   #nodeNames = "";
   #lastConfig: UserFacingClusterConfig = {};
@@ -51,10 +53,12 @@ export class ControlPlane {
     const plane = new ControlPlane(paths, identity, { kube, etcd });
     plane.features.wake();
     void plane.#watcher.run();
+    void releaseStaleLeases(kube, identity.name, plane.#ending.signal);
     return plane;
   }
 
   async stop(): Promise<void> {
+    this.#ending.abort();
     this.#watcher.stop();
     await Promise.all([this.features.stop(), this.#network?.stop()]);
     this.kube.close();

@@ -183,7 +183,7 @@ export class Daemon {
       if (!this.#part) await this.#enter(final);
       log.info(`${journal.operation} of ${final.name} is done`);
     } catch (error) {
-      const failure = await withServices(error, operation.step, identity);
+      const failure = await withServices(error, operation.step, identity).catch(() => error as Error);
       log.error(`${journal.operation} failed: ${failure.message}`);
       operation.step = "undoing";
       await this.#dissolve(identity);
@@ -245,7 +245,7 @@ export class Daemon {
 /** A failure with the state of the services, which is mostly its reason. */
 async function withServices(error: unknown, step: string, { role }: Identity): Promise<Error> {
   if (error instanceof ApiError) return error;
-  const states = await unitStates(role).then(undefined, () => []);
+  const states = await unitStates(role);
   const sick = states.filter(
     ({ active, restarts }) => active === "failed" || active === "activating" || restarts > 0,
   );
