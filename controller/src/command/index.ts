@@ -6,4 +6,5 @@ export { buildProgram, runProgram } from "./program.ts";
 export type { ProgramOptions } from "./program.ts";
 export { clientDirectory, forgetController, writeClientFiles } from "./client-files.ts";
 export type { ClientFilesInput, Owner } from "./client-files.ts";
+export { CommandError, UsageError } from "./errors.ts";
 export type { Io } from "./io.ts";

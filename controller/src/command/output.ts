@@ -29,7 +29,7 @@ function rendered(value: unknown, format: string, draw?: (format: string) => str
 }
 
 export const yaml = (value: unknown): string =>
-  dump(withoutUndefined(value), { lineWidth: -1, noRefs: true });
+  dump(withoutUndefined(value), { lineWidth: -1, noRefs: true, seqNoIndent: true, quoteStyle: "double" });
 
 /** js-yaml refuses what JSON leaves out. */
 function withoutUndefined(value: unknown): unknown {

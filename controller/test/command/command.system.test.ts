@@ -50,10 +50,10 @@ afterAll(async () => {
 });
 
 const idle = 'workload-status=="active" && agent-status=="idle"';
-const settled = async (query = idle): Promise<void> =>
-  void expect(
-    await server.run("wait-for", "unit", "worker/0", "--query", query, "--timeout", "1m"),
-  ).toMatchObject({ code: 0 });
+const settled = async (query = idle): Promise<void> => {
+  const waited = await server.run("wait-for", "unit", "worker/0", "--query", query, "--timeout", "1m");
+  expect(waited).toMatchObject({ code: 0 });
+};
 
 test("the unit is active, with an address and a leader", async () => {
   await settled();
@@ -146,7 +146,8 @@ test("what was logged, which statuses there were, who wrote what", async () => {
     string,
     object
   >;
-  const [[id = "", secret] = []] = Object.entries(secrets);
+  const [id = ""] = Object.keys(secrets);
+  const secret = secrets[id];
   expect(secret).toMatchObject({ revision: 1, owner: "worker", label: "token" });
   expect(
     JSON.parse((await server.run("show-secret", id, "--reveal", "--format", "json")).stdout),

@@ -1,0 +1,77 @@
+/** The client itself, its controllers, and secrets. */
+import { option, utc, documents, tables, type CommandSpec } from "./spec.ts";
+
+export const controllers: CommandSpec[] = [
+  {
+    name: "controllers",
+    aliases: ["list-controllers"],
+    summary: "Show the controllers that are known here",
+    group: "Client:",
+    scope: "none",
+    formats: tables,
+    load: async () => (await import("../commands/controllers.ts")).controllers,
+  },
+  {
+    name: "show-controller",
+    args: "[name]",
+    summary: "Show a controller",
+    group: "Client:",
+    scope: "controller",
+    options: [option("--show-password", "with the password")],
+    formats: documents,
+    load: async () => (await import("../commands/controllers.ts")).showController,
+  },
+  {
+    name: "whoami",
+    summary: "Show the current controller, model and user",
+    group: "Client:",
+    scope: "controller",
+    formats: tables,
+    load: async () => (await import("../commands/controllers.ts")).whoami,
+  },
+  {
+    name: "secrets",
+    aliases: ["list-secrets"],
+    summary: "Show the secrets of a model",
+    group: "Secrets:",
+    scope: "model",
+    options: [
+      option("--owner <tag>", "only of this owner"),
+      option("--revisions", "with their revisions"),
+      utc,
+    ],
+    formats: tables,
+    load: async () => (await import("../commands/secrets.ts")).secrets,
+  },
+  {
+    name: "show-secret",
+    args: "<secret>",
+    summary: "Show a secret",
+    group: "Secrets:",
+    scope: "model",
+    options: [
+      option("--reveal", "with its content"),
+      option("--revisions", "with its revisions"),
+      option("--revision <number>", "the content of this revision"),
+    ],
+    formats: documents,
+    load: async () => (await import("../commands/secrets.ts")).showSecret,
+  },
+  {
+    name: "version",
+    summary: "Show the version of this client",
+    group: "Client:",
+    scope: "none",
+    options: [option("--all", "with all that is known")],
+    formats: ["smart", ...documents],
+    load: async () => (await import("../commands/version.ts")).version,
+  },
+  {
+    name: "completion",
+    args: "<shell>",
+    summary: "Print a script for completion in bash or zsh",
+    group: "Client:",
+    scope: "none",
+    load: async () => (await import("../commands/completion.ts")).completion,
+  },
+];
