@@ -135,7 +135,8 @@ async function removeFiles(paths: Paths): Promise<void> {
     paths.args,
     paths.kubernetes,
     paths.certificates,
-    paths.containerdConfig,
+    // Registries and drop-ins beside it are an orchestrator's files.
+    join(paths.containerdConfig, "config.toml"),
     cniConfigFile(paths),
     "/run/cantrip",
     join(paths.common, "var/lib/etcd"),
