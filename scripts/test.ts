@@ -40,6 +40,10 @@ const environments: Record<string, Environment> = {
     needsHost: true,
     run: () => vitest("system", "controller/", "lib/"),
   },
+  compat: {
+    about: "the framework beside ops for Python: the same charm, events and hook tools",
+    run: () => vitest("system", "test/compat/"),
+  },
   e2e: {
     about: "the cantrip command, from nothing to a cluster and back",
     needsHost: true,

@@ -37,8 +37,8 @@ export class Dispatch {
     const charm = new CharmType(framework);
     await framework.replay();
     await emitJujuEvent(framework);
-    await collectStatus(framework, "unit", charm.on.collectUnitStatus.name);
     await collectStatus(framework, "app", charm.on.collectAppStatus.name);
+    await collectStatus(framework, "unit", charm.on.collectUnitStatus.name);
     const state = framework.changedState();
     if (state !== undefined) this.#world.store.write(state);
   }

@@ -170,7 +170,15 @@ export class Model {
     );
     const relations: Relation[] = [];
     for (const id of ids.toSorted((a, b) => a - b)) relations.push(await this.#relation(endpoint, id));
-    return relations.filter(({ active }) => active);
+    return relations.filter(({ key }) => key !== this.#broken);
+  }
+
+  /** The relation that this event is the end of: it is not listed any more, only the event has it. */
+  get #broken(): string | undefined {
+    const { relation, name } = this.#context;
+    return relation !== undefined && name === `${relation.name}-relation-broken`
+      ? `${relation.name}:${relation.id}`
+      : undefined;
   }
 
   async #relation(endpoint: Endpoint, id: number): Promise<Relation> {
@@ -193,9 +201,9 @@ export class Model {
     departingUnit: string | undefined;
     units?: readonly string[];
   }> {
-    const { relation, name } = this.#context;
+    const { relation } = this.#context;
     const isOfEvent = relation !== undefined && `${relation.name}:${relation.id}` === key;
-    const active = !(isOfEvent && name === `${endpoint.name}-relation-broken`);
+    const active = key !== this.#broken;
     const departingUnit = isOfEvent ? relation.departingUnit : undefined;
     if (endpoint.role === "peer") return { app: this.app.name, active, departingUnit };
     if (isOfEvent && relation.remoteApp !== undefined)
@@ -204,13 +212,15 @@ export class Model {
   }
 
   /** A unit's name tells its application; only a relation without units needs one more question. */
-  async #remoteSide(key: string): Promise<{ app: string | undefined; units?: readonly string[] }> {
+  async #remoteSide(
+    key: string,
+  ): Promise<{ app: string | undefined; units?: readonly string[]; active?: false }> {
     try {
       const units = await this.#tools.relationList(key);
       const app = units[0]?.split("/")[0] ?? (await this.#tools.relationApp(key));
       return { app: app || undefined, units };
     } catch (error) {
-      if (error instanceof RelationNotFound) return { app: undefined };
+      if (error instanceof RelationNotFound) return { app: undefined, units: [], active: false };
       throw error;
     }
   }

@@ -108,10 +108,7 @@ export class Secret {
   }
 
   async revoke(relation: Relation, unit?: string): Promise<void> {
-    await this.#tools.secretRevoke(
-      await this.findId(),
-      unit === undefined ? { relation: relation.key } : { unit },
-    );
+    await this.#tools.secretRevoke(await this.findId(), { relation: relation.key, unit });
   }
 
   async removeRevision(revision: number): Promise<void> {

@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, createServer } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { hookToolNames, runHookTool } from "@cantrip/model";
+import { hookToolNames, runHookTool, type ToolResult } from "@cantrip/model";
 import type { FarSide } from "./world.ts";
 
 /** Hook tools as executables in a directory, served by the model through a socket as the agent serves them. */
@@ -13,7 +13,14 @@ export interface ToolProcesses {
   readonly stop: () => void;
 }
 
-const client = (socket: string): string => `#!${process.execPath}
+export interface ToolOptions {
+  /** The program behind every tool, for its socket. Default: one in the runtime's own language. */
+  readonly client?: (socket: string) => string;
+  /** Sees each call before the model does; what it returns is the answer, and the model is not asked. */
+  readonly answer?: (call: { argv: readonly string[]; stdin: string | undefined }) => ToolResult | undefined;
+}
+
+const nodeClient = (socket: string): string => `#!${process.execPath}
 const { request } = require("node:http");
 const { basename } = require("node:path");
 const argv = [basename(process.argv[1]), ...process.argv.slice(2)];
@@ -32,7 +39,10 @@ const call = request({ socketPath: ${JSON.stringify(socket)}, method: "POST" }, 
 call.end(JSON.stringify({ argv, stdin }));
 `;
 
-export async function startTools({ view, buffer, effects }: FarSide): Promise<ToolProcesses> {
+export async function startTools(
+  { view, buffer, effects }: FarSide,
+  { client = nodeClient, answer }: ToolOptions = {},
+): Promise<ToolProcesses> {
   const folder = mkdtempSync(join(tmpdir(), "tools-"));
   const dir = join(folder, "bin");
   const socket = join(folder, "agent.socket");
@@ -40,7 +50,8 @@ export async function startTools({ view, buffer, effects }: FarSide): Promise<To
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { argv, stdin } = JSON.parse(await text(request)) as { argv: string[]; stdin?: string };
     calls.push(argv);
-    response.end(JSON.stringify(await runHookTool(view, buffer, argv, stdin, effects)));
+    const given = answer?.({ argv, stdin });
+    response.end(JSON.stringify(given ?? (await runHookTool(view, buffer, argv, stdin, effects))));
   };
   const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => server.listen(socket, resolve));

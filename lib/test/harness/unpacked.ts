@@ -9,7 +9,7 @@ import { packCharm } from "@cantrip/lib/pack";
 import { type Entry, openPromise } from "yauzl";
 import type { EventGiven, State } from "../../src/testing/state.ts";
 import { type ToolProcesses, startTools } from "./tool-processes.ts";
-import { type FarSide, definitionOfCharm, farSide } from "./world.ts";
+import { type FarSide, charmFolder, definitionOfCharm, farSide } from "./world.ts";
 
 export interface Ended extends FarSide {
   readonly exitCode: number | null;
@@ -34,7 +34,7 @@ export class UnpackedCharm {
   ): Promise<UnpackedCharm> {
     const folder = mkdtempSync(join(tmpdir(), "unit-"));
     const archive = await packCharm({
-      dir: join(import.meta.dirname, "..", "charms", name),
+      dir: charmFolder(name),
       out: `${folder}/`,
       runtime,
     });

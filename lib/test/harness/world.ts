@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { type HookBuffer, type HookView, emptyBuffer } from "@cantrip/model";
 import type { CharmDefinition } from "../../src/framework/definition.ts";
 import { definitionOf } from "../../src/pack/documents.ts";
@@ -26,8 +26,11 @@ class FileEffects extends MemoryEffects {
   }
 }
 
+/** A charm of `test/charms`, or one anywhere by its absolute path. */
+export const charmFolder = (name: string): string => resolve(import.meta.dirname, "..", "charms", name);
+
 export async function definitionOfCharm(name: string): Promise<CharmDefinition> {
-  return definitionOf(await readSource(join(import.meta.dirname, "..", "charms", name)));
+  return definitionOf(await readSource(charmFolder(name)));
 }
 
 export function farSide(definition: CharmDefinition, event: EventGiven, given: State): FarSide {

@@ -25,7 +25,9 @@ def name_of(error):
         return "relation type"
     if isinstance(error, RuntimeError) and "defer" in text:
         return "not deferrable"
-    if isinstance(error, (RuntimeError, ops.ModelError)) and ("not the leader" in text or "non-leader" in text):
+    if isinstance(error, (RuntimeError, ops.ModelError)) and any(
+        words in text for words in ("not the leader", "non-leader", "cannot write relation settings")
+    ):
         return "not the leader"
     if isinstance(error, ops.ModelError):
         return "tool failed"
@@ -198,7 +200,7 @@ class TwinCharm(ops.CharmBase):
 
     def do_relations(self, event, endpoint):
         return sorted(
-            [one.id, one.app.name, sorted(unit.name for unit in one.units), one.active]
+            [one.id, None if one.app is None else one.app.name, sorted(unit.name for unit in one.units), one.active]
             for one in self.model.relations[endpoint]
         )
 

@@ -29,7 +29,7 @@ interface Described {
 }
 // The arguments come from JSON that the cases, in this repository, wrote.
 // oxlint-disable-next-line typescript/no-explicit-any
-type Operation = (scene: Scene, args: any[]) => unknown;
+type Operation = (scene: Scene, args: any) => unknown;
 
 /** The same kinds of failure in both languages. */
 const kinds: Readonly<Record<string, string>> = {
