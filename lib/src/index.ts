@@ -28,6 +28,21 @@ export { Relation } from "./model/relation.ts";
 export { Secret, type SecretContent } from "./model/secret.ts";
 export { StorageInstance } from "./model/storage.ts";
 export { Unit } from "./model/unit.ts";
+export { Endpoint, type ReadBag, type Side } from "./endpoint.ts";
+export {
+  type Field,
+  FieldError,
+  type Fields,
+  type OptionalField,
+  type ValuesOf,
+  boolean,
+  integer,
+  json,
+  oneOf,
+  optional,
+  text,
+} from "./fields.ts";
+export type { Parse } from "./load.ts";
 export type { Log, LogLevel } from "./log/log.ts";
 export {
   type Outcome,

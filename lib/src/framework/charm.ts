@@ -1,6 +1,8 @@
 import type { CharmMetadata } from "@cantrip/metadata";
 import type { Log } from "../log/log.ts";
-import type { Model } from "../model/model.ts";
+import { EndDispatch } from "../errors.ts";
+import { type Parse, parseWith, reasonOf } from "../load.ts";
+import type { Config, Model } from "../model/model.ts";
 import { CharmEvents } from "./charm-events.ts";
 import type { Framework } from "./framework.ts";
 import type { StoredState } from "./stored.ts";
@@ -26,6 +28,24 @@ export abstract class Charm {
   /** What this unit wants to find again in the next dispatch. What can be read from the world belongs there. */
   get stored(): StoredState {
     return this.framework.stored;
+  }
+
+  /**
+   * The options as a value of the charm's own. If `parse` throws and `invalid` is "blocked", the reason becomes the status, and
+   * the dispatch ends there, well: only the operator can move this on.
+   */
+  async loadConfig<Value>(
+    parse: Parse<Config, Value>,
+    { invalid = "throw" }: { invalid?: "blocked" | "throw" } = {},
+  ): Promise<Value> {
+    const config = await this.model.config();
+    try {
+      return parseWith(parse, config);
+    } catch (error) {
+      if (invalid === "throw") throw error;
+      await this.model.unit.setStatus({ status: "blocked", message: `Invalid config: ${reasonOf(error)}` });
+      throw new EndDispatch(0);
+    }
   }
 
   get metadata(): CharmMetadata {

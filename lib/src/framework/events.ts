@@ -3,6 +3,8 @@ import type { Status } from "../tools/types.ts";
 import type { Relation } from "../model/relation.ts";
 import type { Secret } from "../model/secret.ts";
 import type { StorageInstance } from "../model/storage.ts";
+import { EndDispatch } from "../errors.ts";
+import { type Parse, parseWith, reasonOf } from "../load.ts";
 import { flattenResults } from "./results.ts";
 
 /** Something that can be observed: `Event` is what its handlers get. */
@@ -124,6 +126,23 @@ export class ActionEvent extends HookEvent {
 
   override get isDeferrable(): boolean {
     return false;
+  }
+
+  /**
+   * The parameters as a value of the charm's own. If `parse` throws and `invalid` is "fail", the action fails with the reason, and
+   * the dispatch ends there, well.
+   */
+  async loadParams<Value>(
+    parse: Parse<Readonly<Record<string, unknown>>, Value>,
+    { invalid = "throw" }: { invalid?: "fail" | "throw" } = {},
+  ): Promise<Value> {
+    try {
+      return parseWith(parse, this.params);
+    } catch (error) {
+      if (invalid === "throw") throw error;
+      await this.fail(`Error in action parameters: ${reasonOf(error)}`);
+      throw new EndDispatch(0);
+    }
   }
 
   /** Tells the operator who waits. */

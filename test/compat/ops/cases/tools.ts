@@ -1,6 +1,6 @@
 /** Every tool: what is written, what is read, what is refused. */
 import type { Case } from "../twins.ts";
-import { follower, one, remoteSecret, unitSecret } from "./world.ts";
+import { follower, one, remoteSecret, unitSecret, world } from "./world.ts";
 
 const hook = "config-changed";
 const long = "x".repeat(20_000);
@@ -8,6 +8,33 @@ const odd = "a=b\n'\"$(id) ü --help";
 
 export const toolCases: readonly Case[] = [
   one("config is typed, without what has no value", hook, [["config"]]),
+  one("options made into a value of the charm's own", hook, [
+    ["load-config", "blocked"],
+    ["status", "active", "a"],
+  ]),
+  one(
+    "options that do not fit block, and end the hook well",
+    hook,
+    [
+      ["version", "2"],
+      ["load-config", "blocked"],
+      ["status", "active", "a"],
+    ],
+    { given: { ...world, config: { port: 2000 } } },
+  ),
+  one("options that do not fit throw", hook, [["load-config", "throw"]], {
+    given: { ...world, config: { port: 2000 } },
+    exit: 1,
+  }),
+  one("parameters that fit", { action: "backup", params: { depth: 3 } }, [["load-params", "fail"]]),
+  one(
+    "parameters that do not fit fail the action, and end it well",
+    { action: "backup", params: { depth: 3000 } },
+    [
+      ["load-params", "fail"],
+      ["results", { done: "1" }],
+    ],
+  ),
   one("the model's names", hook, [["model"]]),
   one("the leader knows it", hook, [["leader"]]),
   one("the follower knows it", hook, [["leader"]], { given: follower }),

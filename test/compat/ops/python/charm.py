@@ -62,6 +62,20 @@ def port_text(port):
     return "icmp" if port.protocol == "icmp" else f"{port.port}/{port.protocol}"
 
 
+class SmallPort:
+    def __init__(self, *, port, **rest):
+        if port > 1000:
+            raise ValueError("port is too large")
+        self.port = port
+
+
+class SmallDepth:
+    def __init__(self, *, depth, **rest):
+        if depth > 1000:
+            raise ValueError("depth is too large")
+        self.depth = depth
+
+
 class PingedEvent(ops.EventBase):
     def __init__(self, handle, word=""):
         super().__init__(handle)
@@ -170,6 +184,14 @@ class TwinCharm(ops.CharmBase):
 
     def do_config(self, event):
         return dict(self.config)
+
+    def do_load_config(self, event, invalid):
+        errors = "raise" if invalid == "throw" else invalid
+        return self.load_config(SmallPort, errors=errors).port
+
+    def do_load_params(self, event, invalid):
+        errors = "raise" if invalid == "throw" else invalid
+        return event.load_params(SmallDepth, errors=errors).depth
 
     def do_leader(self, event):
         return self.unit.is_leader()

@@ -72,6 +72,11 @@ async function secretOf(
   return charm.model.secret(which);
 }
 
+function small(name: string, value: unknown): number {
+  if (typeof value !== "number" || value > 1000) throw new Error(`${name} is too large`);
+  return value;
+}
+
 const described = ({ expire, ...rest }: Described = {}) => ({
   ...rest,
   ...(expire === undefined ? {} : { expire: new Date(expire) }),
@@ -100,6 +105,14 @@ export const operations: Readonly<Record<string, Operation>> = {
     version: model.jujuVersion,
   }),
   config: async ({ charm }) => ({ ...(await charm.model.config()) }),
+  "load-config": async ({ charm }, [invalid]) => {
+    const { port } = await charm.loadConfig(({ port }) => ({ port: small("port", port) }), { invalid });
+    return port;
+  },
+  "load-params": async ({ event }, [invalid]) => {
+    const parse = ({ depth }: Readonly<Record<string, unknown>>) => ({ depth: small("depth", depth) });
+    return (await (event as ActionEvent).loadParams(parse, { invalid })).depth;
+  },
   leader: ({ charm }) => charm.model.unit.isLeader(),
   "planned-units": ({ charm }) => charm.model.app.plannedUnits(),
   log: ({ charm }, [level, text]: ["debug" | "info" | "warning" | "error", string]) => charm.log[level](text),
