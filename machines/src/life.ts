@@ -33,6 +33,9 @@ export class MachineLife {
     const { name, machineId, binds } = record;
     const dir = this.#store.dir(name);
     const spec: LaunchSpec = { id, name, machineId, bridge, dir, sharedDir: this.#store.sharedDir, binds };
+    // What a machine that was killed without us left behind: a network namespace outlives its last process for a while.
+    if (!(await onSystemd())) await removeGroups(machineGroups(await cgroupMounts(), id, name));
+    await this.#removeCable(name);
     await this.#store.writeLauncher(name, await this.#networkFile(record));
     if (await onSystemd()) await must(systemdRunArgv(spec, record.image, record.limits, nspawnArgv(spec)));
     else await this.#detach(spec, record);
@@ -46,7 +49,6 @@ export class MachineLife {
   async #detach(spec: LaunchSpec, { image, limits }: MachineRecord): Promise<void> {
     const { id, name, dir } = spec;
     const mounts = await cgroupMounts();
-    await removeGroups(machineGroups(mounts, id, name));
     const groups = await createGroups(mounts, id, name);
     await applyLimits(mounts, id, name, limits);
     const output = await open(join(dir, "console.log"), "a", 0o640);

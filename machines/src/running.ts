@@ -76,7 +76,9 @@ export async function isRebooting(store: MachineStore, name: string): Promise<bo
 export async function strayPids(store: MachineStore): Promise<number[]> {
   const isLauncher = (arg: string) => arg.startsWith(`${store.machinesDir}/`) && arg.endsWith("/launcher");
   const launchers = await Promise.all(
-    (await allPids()).map(async (pid) => ((await argvOf(pid).catch((): string[] => [])).some(isLauncher) ? [pid] : [])),
+    (await allPids()).map(async (pid) =>
+      (await argvOf(pid).catch((): string[] => [])).some(isLauncher) ? [pid] : [],
+    ),
   );
   const nspawns = await nspawnsBelow(store.machinesDir);
   return [...launchers.flat(), ...nspawns.map(({ pid }) => pid)];

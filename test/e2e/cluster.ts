@@ -10,7 +10,6 @@ export const top = resolve(import.meta.dirname, "../..");
 export const environment = {
   CANTRIP_INSTANCE: "cantrip-e2e",
   CANTRIP_STATE: "/var/lib/cantrip-e2e",
-  CANTRIP_RUN: "/run/cantrip-e2e",
   CANTRIP_DATA: "/var/lib/cantrip-e2e-client",
   CANTRIP_KUBECONFIG: "/var/lib/cantrip-e2e-client/kubeconfig",
   // As sudo tells who asked: the client files and the kubeconfig must become this person's.
@@ -195,7 +194,6 @@ export async function traces(): Promise<Record<string, readonly string[]>> {
     ),
     files: [
       environment.CANTRIP_STATE,
-      environment.CANTRIP_RUN,
       environment.CANTRIP_DATA,
       "/etc/systemd/system/cantrip-e2e-controller.service",
     ].filter((path) => existsSync(path)),

@@ -39,6 +39,7 @@ afterAll(async () => {
   await outside?.remove();
   await cantrip(["down"], { timeoutMs: 120_000 });
   rmSync(scratch, { recursive: true, force: true });
+  rmSync("/tmp/cantrip-e2e-kube-cache", { recursive: true, force: true });
 });
 
 const ready = async (count: number): Promise<boolean> => {
@@ -113,10 +114,9 @@ describe("up", () => {
     const status = await cantrip(["status"], { uid: person.uid });
     expect(status).toMatchObject({ exitCode: 0, stderr: "" });
     expect(status.stdout).toMatch(/k8s\/0\* +active/);
-    const nodes = await cantrip(
-      ["kubectl", "get", "nodes", "--cache-dir", join(environment.CANTRIP_DATA, "kube-cache")],
-      { uid: person.uid },
-    );
+    const nodes = await cantrip(["kubectl", "get", "nodes", "--cache-dir", "/tmp/cantrip-e2e-kube-cache"], {
+      uid: person.uid,
+    });
     expect(nodes).toMatchObject({ exitCode: 0 });
   });
 
@@ -241,7 +241,7 @@ describe("a workload", () => {
     }
   });
 
-  test("our images carry the mark that spares them from image garbage collection", async () => {
+  test("imported images carry the mark that spares them from image garbage collection", async () => {
     for (const unit of ["k8s/0", "k8s-worker/0"]) {
       const { stdout } = await succeed([
         "exec",
@@ -254,8 +254,11 @@ describe("a workload", () => {
         "images",
         "ls",
       ]);
-      const ours = stdout.split("\n").filter((line) => /cantrip\.local\/(pause|coredns)/.test(line));
-      expect(ours.length).toBeGreaterThanOrEqual(2);
+      // Those of the package, and the one that was loaded.
+      const ours = stdout
+        .split("\n")
+        .filter((line) => /cantrip\.(local\/(pause|coredns)|test\/probe)/.test(line));
+      expect(ours.length).toBeGreaterThanOrEqual(3);
       for (const line of ours) expect(line).toContain("io.cri-containerd.pinned=pinned");
     }
   });
@@ -375,8 +378,16 @@ describe("things that die", () => {
   });
 
   test("the controller killed with -9 during an add-unit completes it", async () => {
+    const before = Object.keys((await status()).machines);
     await succeed(["add-unit", "k8s-worker"]);
-    await new Promise((resume) => setTimeout(resume, 1500));
+    await until(
+      "its machine to be in the making",
+      async () =>
+        Object.entries((await status()).machines).some(
+          ([id, machine]) => !before.includes(id) && /^cantrip-/.test(machine["instance-id"] ?? ""),
+        ),
+      { timeoutMs: 60_000, everyMs: 50 },
+    );
     const { stdout } = await execa("pgrep", ["-f", `${environment.CANTRIP_STATE}/controller`]);
     for (const pid of stdout.split("\n")) process.kill(Number(pid), "SIGKILL");
     await succeed(["up"], { timeoutMs: 300_000 });
@@ -386,6 +397,7 @@ describe("things that die", () => {
     expect(await ready(3)).toBe(true);
     await succeed(["remove-unit", added, "--no-prompt"]);
     await until("its node to be gone", () => ready(2));
+    await until("its unit to be gone", async () => Object.keys((await status()).machines).length === 2);
   });
 });
 

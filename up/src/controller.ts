@@ -33,7 +33,6 @@ export function daemonOf(
   return {
     instance,
     argv: [process.execPath, program, ...flags],
-    runDir: paths.run,
     logFile: logFile(paths),
   };
 }

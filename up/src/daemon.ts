@@ -3,33 +3,43 @@
  * process of its own session elsewhere, which the next `up` starts again.
  */
 import { spawn } from "node:child_process";
-import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, openSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 
 export interface Daemon {
-  /** `cantrip`: names the unit and the pid file */
+  /** `cantrip`: names the unit */
   readonly instance: string;
   readonly argv: readonly string[];
-  readonly runDir: string;
   readonly logFile: string;
 }
 
 const hasSystemd = (): boolean => existsSync("/run/systemd/system");
 const unitName = ({ instance }: Daemon): string => `${instance}-controller.service`;
 const unitFile = (daemon: Daemon): string => `/etc/systemd/system/${unitName(daemon)}`;
-const pidFile = ({ runDir }: Daemon): string => join(runDir, "controller.pid");
 
-/** The process, if it runs: the pid in the file, as long as its command line is still ours. */
-export function runningPid(daemon: Daemon): number | undefined {
+/**
+ * The process, if it runs: the one whose command line has our program and our state folder. It is looked for, not
+ * remembered: an `up` that is killed right after it started the controller leaves it to be found all the same.
+ */
+export function runningPid({ argv }: Pick<Daemon, "argv">): number | undefined {
+  const [, program = "", ...flags] = argv;
+  const state = flags[flags.indexOf("--state") + 1] ?? "";
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .find((pid) => runs(pid, basename(program), state));
+}
+
+function runs(pid: number, program: string, state: string): boolean {
   try {
-    const pid = Number(readFileSync(pidFile(daemon), "utf8"));
-    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    return daemon.argv.slice(1).every((word) => command.includes(word)) && !isZombie(pid) ? pid : undefined;
+    const [, file = "", ...flags] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const isOurs = basename(file) === program && flags[flags.indexOf("--state") + 1] === state;
+    return isOurs && flags.includes("--machines-config") && !isZombie(pid);
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -37,14 +47,12 @@ export function runningPid(daemon: Daemon): number | undefined {
 export async function start(daemon: Daemon): Promise<boolean> {
   if (hasSystemd()) return await startUnit(daemon);
   if (runningPid(daemon) !== undefined) return false;
-  await mkdir(daemon.runDir, { recursive: true, mode: 0o755 });
   await mkdir(dirname(daemon.logFile), { recursive: true });
   const [command = "", ...rest] = daemon.argv;
   const log = openSync(daemon.logFile, "a", 0o600);
   const child = spawn(command, rest, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
   child.unref();
   if (child.pid === undefined) throw new Error(`Cannot start the controller: ${command} does not run`);
-  await writeFile(pidFile(daemon), String(child.pid));
   return true;
 }
 
@@ -71,7 +79,9 @@ WantedBy=multi-user.target
   if (before === text && active) return false;
   await writeFile(unitFile(daemon), text, { mode: 0o644 });
   await systemctl("daemon-reload");
-  const started = await systemctl("enable", "--now", unitName(daemon));
+  await systemctl("enable", unitName(daemon));
+  // Also where it runs already: by another command line than the one that stands now.
+  const started = await systemctl("restart", unitName(daemon));
   if (started.exitCode !== 0)
     throw new Error(
       `Cannot start ${unitName(daemon)}: ${started.stderr.trim()}; see "journalctl -u ${unitName(daemon)}"`,
@@ -83,7 +93,7 @@ WantedBy=multi-user.target
 const quoted = (word: string): string =>
   `"${word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%").replaceAll("$", "$$$$")}"`;
 
-/** Ends it and removes its unit and pid file. Does nothing if there is none. */
+/** Ends it and removes its unit. Does nothing if there is none. */
 export async function stop(daemon: Daemon, timeoutMs = 20_000): Promise<void> {
   if (existsSync(unitFile(daemon))) {
     await execa("systemctl", ["disable", "--now", unitName(daemon)], { reject: false, timeout: timeoutMs });
@@ -97,7 +107,6 @@ export async function stop(daemon: Daemon, timeoutMs = 20_000): Promise<void> {
     while (runningPid(daemon) !== undefined && Date.now() < end) await sleep(50);
     if (runningPid(daemon) !== undefined) process.kill(pid, "SIGKILL");
   }
-  await rm(pidFile(daemon), { force: true });
 }
 
 /** A killed child that nobody has waited for yet still has a place in /proc, but no program. */

@@ -1,5 +1,6 @@
 /** `cantrip down`: takes everything away that `up` made on this host, in the reverse order, and puts back what it changed. */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { forgetController } from "@cantrip/controller/command";
 import { alone } from "./alone.ts";
 import { clientDirectory } from "./client.ts";
@@ -9,7 +10,7 @@ import { invoker, kubeconfigPath, type Invoker } from "./invoker.ts";
 import { clusterFile } from "./kubectl.ts";
 import { hostPaths, type Paths } from "./paths.ts";
 import { Progress } from "./progress.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { readSettings, settingsFile, type Settings } from "./settings.ts";
 import { machinesOf } from "./up.ts";
 
 export interface DownOptions {
@@ -51,6 +52,7 @@ async function removeFiles(paths: Paths, settings: Settings, person: Invoker): P
   await rm(kubeconfigPath(person, settings.model), { force: true });
   await rm(clusterFile(directory), { force: true });
   forgetController(directory, settings.instance, person);
-  await rm(paths.run, { recursive: true, force: true });
+  const others = (await readdir(paths.state)).filter((name) => name !== settingsFile);
+  for (const name of others) await rm(join(paths.state, name), { recursive: true, force: true });
   await rm(paths.state, { recursive: true, force: true });
 }

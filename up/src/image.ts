@@ -6,7 +6,9 @@ import { hostPaths } from "./paths.ts";
 import { readSettings } from "./settings.ts";
 import { machinesOf } from "./up.ts";
 
-const ctr = ["/opt/k8s/current/bin/ctr", "-n", "k8s.io", "images", "import", "-"];
+/** Pinned: there is no registry to pull it from again once the kubelet's garbage collection has taken it. */
+const pinned = "io.cri-containerd.pinned=pinned";
+const ctr = ["/opt/k8s/current/bin/ctr", "-n", "k8s.io", "images", "import", "--label", pinned, "-"];
 
 /**
  * @returns how many machines took it

@@ -7,15 +7,12 @@ export interface Paths {
   readonly cache: string;
   /** the controller's log, the machines, what was changed on the host */
   readonly state: string;
-  /** pid files */
-  readonly run: string;
 }
 
 export function hostPaths(env: NodeJS.ProcessEnv = process.env): Paths {
   return {
     cache: env["CANTRIP_CACHE"] || "/var/cache/cantrip",
     state: env["CANTRIP_STATE"] || "/var/lib/cantrip",
-    run: env["CANTRIP_RUN"] || "/run/cantrip",
   };
 }
 

@@ -25,7 +25,8 @@ export function instanceName(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-const file = (paths: Paths): string => join(paths.state, "up.json");
+export const settingsFile = "up.json";
+const file = (paths: Paths): string => join(paths.state, settingsFile);
 
 export async function readSettings(paths: Paths): Promise<Settings | undefined> {
   try {
@@ -33,7 +34,7 @@ export async function readSettings(paths: Paths): Promise<Settings | undefined> 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new Error(
-      `Cannot read ${file(paths)}: ${(error as Error).message}; "cantrip down" removes what it describes`,
+      `Cannot read ${file(paths)}, which says what runs on this host: ${(error as Error).message}; restore it from a backup, or correct it by hand`,
       { cause: error },
     );
   }

@@ -79,6 +79,7 @@ async function bringUp(options: UpOptions): Promise<UpReport | undefined> {
       signal: options.signal,
     });
     const changed = await progress.phase("model", (note) => deployBundle(client, settings, artifacts, note));
+    if (started && !changed) await progress.phase("agents", () => waitForAgents(client));
     await progress.phase("cluster", () => waitForCluster(client, progress, options.signal));
     return await finish({
       client,
@@ -224,6 +225,16 @@ interface Related {
       readonly units?: Record<string, unknown>;
     }
   >;
+}
+
+/** What a controller that was just started says of its units is what they were; an answer of theirs makes it what they are. */
+async function waitForAgents(client: Client): Promise<void> {
+  const { applications } = await client.json<StatusDocument>(["status"]);
+  const names = Object.keys(applications).filter(
+    (name) => Object.keys(applications[name]?.units ?? {}).length > 0,
+  );
+  if (names.length > 0)
+    await client.must(["exec", "--application", names.join(","), "--wait", "10m", "--", "true"]);
 }
 
 /** @throws Error that names the units that did not arrive and what they say */
