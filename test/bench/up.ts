@@ -12,7 +12,6 @@ const top = join(import.meta.dirname, "../..");
 const env = {
   CANTRIP_INSTANCE: "cantrip-bench",
   CANTRIP_STATE: "/var/lib/cantrip-bench",
-  CANTRIP_RUN: "/run/cantrip-bench",
   CANTRIP_DATA: "/var/lib/cantrip-bench-client",
   CANTRIP_KUBECONFIG: "/var/lib/cantrip-bench-client/kubeconfig",
 };
