@@ -10,10 +10,12 @@ import { memoryStore } from "../framework/stored.ts";
 import { definitionOf } from "../pack/documents.ts";
 import { readSource } from "../pack/source.ts";
 import { commit } from "./commit.ts";
+import { checkEvent, checkWorld } from "./consistency.ts";
 import { MemoryEffects } from "./effects.ts";
 import { type World, worldOf } from "./given.ts";
 import { memoryTools } from "./memory-tools.ts";
 import type { EventGiven, State, Then } from "./state.ts";
+import { recorded, withCalls } from "./recorded.ts";
 import { viewOf } from "./view.ts";
 
 /** A charm class, whose constructor may take what a test puts in the place of the outside world. */
@@ -35,7 +37,7 @@ const standingStill = (): number => 1_767_225_600_000;
 
 /**
  * One dispatch of a charm, in memory, by the model that the controller runs.
- * @throws GivenError, and what the charm throws
+ * @throws GivenError, and what the charm throws, with the calls of hook tools that led there as its `hookToolCalls`
  */
 export async function dispatch<Fakes>(
   CharmType: TestedCharm<Fakes>,
@@ -46,14 +48,17 @@ export async function dispatch<Fakes>(
   const { fakes, now = standingStill } = options;
   const definition = options.definition ?? (await definitionIn(options.dir));
   const world = worldOf(given, definition);
+  checkWorld(world, definition);
+  checkEvent(event, world, definition);
   const view = viewOf(world, event, definition, now());
   const buffer = emptyBuffer();
   const effects = new MemoryEffects(world, now);
   const store = memoryStore({ values: world.stored, notices: world.deferred });
+  const { runner, calls } = recorded(memoryTools(view, buffer, effects));
   const run = new Dispatch({
     context: contextFrom(hookEnvironment(view, paths)),
     definition,
-    runner: memoryTools(view, buffer, effects),
+    runner,
     store,
     clock: now,
   });
@@ -64,6 +69,7 @@ export async function dispatch<Fakes>(
         super(framework, fakes);
       }
     },
+    calls,
   );
   if (exitCode === 0) commit(world, buffer);
   const { values: stored, notices: deferred } = store.data;
@@ -88,13 +94,17 @@ export function dispatcher(dir: string | URL): typeof dispatch {
   return (CharmType, event, given, options) => dispatch(CharmType, event, given, { dir, ...options });
 }
 
-async function outcomeOf(run: Dispatch, CharmType: new (framework: Framework) => Charm): Promise<number> {
+async function outcomeOf(
+  run: Dispatch,
+  CharmType: new (framework: Framework) => Charm,
+  calls: readonly string[],
+): Promise<number> {
   try {
     await run.run(CharmType);
     return 0;
   } catch (error) {
     if (error instanceof EndDispatch) return error.exitCode;
-    throw error;
+    throw withCalls(error, calls);
   } finally {
     await run.log.flush();
   }
