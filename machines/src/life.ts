@@ -1,5 +1,5 @@
 /** Starting and ending a machine's processes. Callers hold the machine's lock. */
-import { open } from "node:fs/promises";
+import { open, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { applyLimits, cgroupMounts, createGroups, machineGroups, removeGroups } from "./cgroups.ts";
@@ -101,6 +101,7 @@ export class MachineLife {
       await sleep(10);
     }
     await this.#removeCable(name);
+    await this.#removeMailbox(name);
     await this.#store.forgetLaunch(name);
   }
 
@@ -108,6 +109,12 @@ export class MachineLife {
   async #removeCable(name: string): Promise<void> {
     const cable = `vb-${nspawnName(this.#network.id, name)}`;
     await run(["ip", "link", "delete", cable], { timeoutMs: 10_000 });
+  }
+
+  /** The empty folder by which nspawn lets mounts into a machine; one that was killed leaves it on the host. */
+  async #removeMailbox(name: string): Promise<void> {
+    const mailbox = join("/run/systemd/nspawn/propagate", nspawnName(this.#network.id, name));
+    await rmdir(mailbox).catch(() => undefined);
   }
 
   /** systemd would start the machine again if this came in the middle of a reboot. */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openMachines, preflight, type MachinesOptions, type NspawnMachines } from "../src/index.ts";
+import { nspawnName } from "../src/names.ts";
 import { nspawnsBelow } from "../src/proc.ts";
 import { must, run } from "../src/run.ts";
 import { machinesContract } from "./contract.ts";
@@ -41,7 +42,10 @@ function traces(): string[] {
     )
     .filter((command) => command.includes(`${stateDir}/by-name`) && !command.includes("vitest"));
   const devices = existsSync("/sys/class/net/ctmach0") ? readdirSync("/sys/class/net/ctmach0/brif") : [];
-  return [...groups, ...mounts, ...folders, ...processes, ...devices];
+  const mailboxes = ["gone", "mounts", "quick", "bound", "kubelet"]
+    .map((name) => join("/run/systemd/nspawn/propagate", nspawnName("ct-mach", name)))
+    .filter((mailbox) => existsSync(mailbox));
+  return [...groups, ...mounts, ...folders, ...processes, ...devices, ...mailboxes];
 }
 
 afterAll(() => rm(stateDir, { recursive: true, force: true }));
