@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { against, type Benchmark, type Figure } from "./figure.ts";
+import { hook } from "./hook.ts";
 
 const top = join(import.meta.dirname, "../..");
 const env = {
@@ -154,6 +155,7 @@ export const up: Benchmark = async (say) => {
       ...phases,
       ...steps,
       ...sizes,
+      ...(await hook(say)),
     ];
   } finally {
     await cantrip("down").catch(() => undefined);
