@@ -36,9 +36,11 @@ async function typesOf({ title, schema }: Source): Promise<string> {
   });
 }
 
-function validatorOf({ schema }: Source): string {
+function validatorOf({ title, schema }: Source): string {
   const ajv = new Ajv({
     allErrors: true,
+    // Near misses need the schema beside the error. Databags go into charms: they stay small, and their data in them.
+    verbose: title.endsWith("File"),
     strict: true,
     allowUnionTypes: true,
     unicodeRegExp: false,

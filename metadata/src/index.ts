@@ -4,7 +4,9 @@
  * Never touches disk or network, and depends on no other house.
  */
 export * from "./names.ts";
-export { MetadataError } from "./errors.ts";
+export { MetadataError, type Problem } from "./errors.ts";
+export { nearMiss } from "./near-miss.ts";
+export { located } from "./places.ts";
 export { charmMetadataOf, jujuInfo, named } from "./charm/metadata.ts";
 export type {
   Assumption,
@@ -22,7 +24,17 @@ export type { ActionDefinition, CharmActions, JsonSchema } from "./charm/actions
 export { type CharmcraftFile, shapedCharmcraft } from "./charm/charmcraft.ts";
 export { charmManifestOf } from "./charm/manifest.ts";
 export type { CharmBase, CharmManifest } from "./charm/manifest.ts";
-export { parseCharmActions, parseCharmConfig, parseCharmMetadata, parseManifest } from "./charm/parse.ts";
+export {
+  parseCharmActions,
+  parseCharmConfig,
+  parseCharmMetadata,
+  parseCharmcraft,
+  parseManifest,
+} from "./charm/parse.ts";
 export { parseSizeMiB } from "./charm/size.ts";
-export { YamlFloat, readYaml, writeYaml } from "./yaml.ts";
+export { YamlFloat, readYaml, textOfYaml, writeYaml } from "./yaml.ts";
 export * from "./databags/k8s-cluster.ts";
+export { bundleOf, integrationsOf, overlayOf, parseBundle, parseOverlay } from "./bundle.ts";
+export type { BundleApplication, BundleFile, BundleMachine } from "./bundle.ts";
+export { parseCharmProject } from "./charm/project.ts";
+export { type CharmFacts, charmTypesOf } from "./charm/types.ts";

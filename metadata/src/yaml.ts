@@ -14,6 +14,7 @@ import {
   mergeTag,
 } from "js-yaml";
 import { MetadataError } from "./errors.ts";
+import { refuseExpansion } from "./expansion.ts";
 
 /** No file that we read is near this size; what is, is an attack or a mistake. */
 const largestFile = 4 * 1024 * 1024;
@@ -71,16 +72,39 @@ const floatSchema = jujuSchema.withTags(markedFloat);
  * @throws MetadataError naming `file` and the place
  */
 export function readYaml(file: string, text: string, { markFloats = false } = {}): unknown {
-  if (text.length > largestFile) throw new MetadataError(file, `larger than ${largestFile} bytes`);
-  if (text.includes("\uFFFD")) throw new MetadataError(file, "not valid UTF-8");
+  if (text.length > largestFile) throw tooLarge(file);
+  if (text.includes("\uFFFD")) throw notUtf8(file, text.split("\uFFFD")[0]);
   const body = text.replace(/^\uFEFF/, "");
   if (body.split("\n").every(saysNothing)) return null;
+  const value = loaded(file, body, markFloats);
+  refuseExpansion(file, body, value);
+  return value;
+}
+
+function loaded(file: string, body: string, markFloats: boolean): unknown {
   try {
     return load(body, { schema: markFloats ? floatSchema : jujuSchema });
   } catch (error) {
     const why = error instanceof YAMLException ? whereAndWhy(error) : String(error);
-    throw new MetadataError(file, `not YAML: ${why}`, { cause: error });
+    const line = error instanceof YAMLException && error.mark ? error.mark.line + 1 : undefined;
+    throw new MetadataError(file, `not YAML: ${why}`, { cause: error, line });
   }
+}
+
+const tooLarge = (file: string): MetadataError => new MetadataError(file, `larger than ${largestFile} bytes`);
+
+const notUtf8 = (file: string, before = ""): MetadataError =>
+  new MetadataError(file, "not valid UTF-8", { line: before.split("\n").length });
+
+/**
+ * The text of a file's bytes, for `readYaml` and the parsers.
+ * @throws MetadataError if they are too many, or no UTF-8
+ */
+export function textOfYaml(file: string, bytes: Uint8Array): string {
+  if (bytes.length > largestFile) throw tooLarge(file);
+  const text = new TextDecoder().decode(bytes);
+  if (text.includes("\uFFFD")) throw notUtf8(file, text.split("\uFFFD")[0]);
+  return text;
 }
 
 function saysNothing(line: string): boolean {

@@ -50,17 +50,17 @@ something-new: {a: 1}
 test.each([
   ["", "metadata.yaml: must be a map"],
   ["- a", "metadata.yaml: must be a map"],
-  ["name: web", "metadata.yaml: summary: missing"],
-  [`${head}requires: {db: {limit: 1}}`, "metadata.yaml: requires.db.interface: missing"],
+  ["name: web", "metadata.yaml: 2 problems:\n  summary: missing\n  description: missing"],
+  [`${head}requires: {db: {limit: 1}}`, "metadata.yaml:4: requires.db.interface: missing"],
   [
     `${head}requires: {db: {interface: a, limit: x}}`,
-    "metadata.yaml: requires.db.limit: must be a whole number",
+    "metadata.yaml:4: requires.db.limit: must be a whole number",
   ],
   [
     `${head}requires: {db: {interface: a, scope: local}}`,
-    "metadata.yaml: requires.db.scope: must be one of global, container",
+    "metadata.yaml:4: requires.db.scope: must be one of global, container",
   ],
-  [`${head}requires: {Db: a}`, 'metadata.yaml: requires.Db: Cannot use "Db" as an endpoint name'],
+  [`${head}requires: {Db: a}`, 'metadata.yaml:4: requires.Db: Cannot use "Db" as an endpoint name'],
   [`${head}requires: {db: a}\nprovides: {db: a}`, 'duplicated relation name: "db"'],
   [
     `${head}requires: {db: a}\nextra-bindings: {db: null}`,

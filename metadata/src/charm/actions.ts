@@ -1,4 +1,4 @@
-import { MetadataError } from "../errors.ts";
+import { Findings, MetadataError } from "../errors.ts";
 import type { Action } from "../generated/actions.ts";
 import { validate } from "../generated/actions.validator.js";
 import { isActionName, parseActionName } from "../names.ts";
@@ -31,7 +31,10 @@ const file = "actions.yaml";
  */
 export function charmActionsOf(raw: unknown): CharmActions {
   const given = raw === null ? {} : shaped(file, raw, validate);
-  return { actions: Object.entries(given).map(([name, action]) => actionOf(name, action)) };
+  const findings = new Findings(file);
+  const actions = findings.each(Object.entries(given), ([name, action]) => actionOf(name, action));
+  findings.settle();
+  return { actions };
 }
 
 function actionOf(name: string, given: Action): ActionDefinition {

@@ -1,4 +1,4 @@
-import { MetadataError } from "../errors.ts";
+import { Findings, MetadataError } from "../errors.ts";
 import type { Option } from "../generated/config.ts";
 import { validate } from "../generated/config.validator.js";
 import { shaped } from "./shape.ts";
@@ -33,7 +33,10 @@ export function charmConfigOf(raw: unknown): CharmConfig {
   if (raw === null) throw new MetadataError(file, "invalid config: empty configuration");
   const given = shaped(file, raw, validate);
   if (given.options === undefined) throw new MetadataError(file, "invalid config: empty configuration");
-  return { options: Object.entries(given.options).map(([name, option]) => optionOf(name, option)) };
+  const findings = new Findings(file);
+  const options = findings.each(Object.entries(given.options), ([name, option]) => optionOf(name, option));
+  findings.settle();
+  return { options };
 }
 
 function optionOf(name: string, { type = "string", default: value, description = "" }: Option): ConfigOption {
@@ -43,7 +46,7 @@ function optionOf(name: string, { type = "string", default: value, description =
     throw new MetadataError(
       file,
       `invalid config default: option "${name}" expected ${type}, got ${shown(value)}`,
-      { key: `options.${name}.default` },
+      { key: `options.${name}.default`, path: ["options", name, "default"] },
     );
   }
   return { name, type, description, default: checked };

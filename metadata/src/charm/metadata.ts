@@ -1,4 +1,4 @@
-import { MetadataError } from "../errors.ts";
+import { Findings, MetadataError } from "../errors.ts";
 import type { Endpoint as EndpointFile, MetadataFile, Resource, Storage } from "../generated/metadata.ts";
 import { validate } from "../generated/metadata.validator.js";
 import { isEndpointName, isStorageName, parseEndpointName, parseStorageName } from "../names.ts";
@@ -87,25 +87,31 @@ const file = "metadata.yaml";
  */
 export function charmMetadataOf(raw: unknown): CharmMetadata {
   const given = shaped(file, raw, validate);
-  refuseMixedVersions(given);
+  const findings = new Findings(file);
+  findings.of(() => refuseMixedVersions(given));
   const metadata = {
     name: given.name,
     ...(given["display-name"] === undefined ? {} : { displayName: given["display-name"] }),
     summary: given.summary,
     description: given.description,
     subordinate: given.subordinate ?? false,
-    endpoints: endpointsOf(given),
-    storage: Object.entries(given.storage ?? {}).map(([name, storage]) => storageOf(name, storage)),
-    resources: Object.entries(given.resources ?? {}).map(([name, resource]) => resourceOf(name, resource)),
-    extraBindings: Object.keys(given["extra-bindings"] ?? {}).map((name) =>
+    endpoints: endpointsOf(given, findings),
+    storage: findings.each(Object.entries(given.storage ?? {}), ([name, storage]) =>
+      storageOf(name, storage),
+    ),
+    resources: findings.each(Object.entries(given.resources ?? {}), ([name, resource]) =>
+      resourceOf(name, resource),
+    ),
+    extraBindings: findings.each(Object.keys(given["extra-bindings"] ?? {}), (name) =>
       endpointName("extra-bindings", name),
     ),
-    assumes: (given.assumes ?? []).map(assumptionOf),
+    assumes: findings.each(given.assumes ?? [], assumptionOf),
     ...(given["charm-user"] === undefined ? {} : { charmUser: given["charm-user"] }),
     containers: Object.keys(given.containers ?? {}),
   };
-  refuseCollisions(metadata);
-  refuseAloneSubordinate(metadata);
+  findings.of(() => refuseCollisions(metadata));
+  findings.of(() => refuseAloneSubordinate(metadata));
+  findings.settle();
   return metadata;
 }
 
@@ -123,9 +129,11 @@ const sections = [
   ["peers", "peer"],
 ] as const;
 
-function endpointsOf(given: MetadataFile): Endpoint[] {
+function endpointsOf(given: MetadataFile, findings: Findings): Endpoint[] {
   return sections.flatMap(([section, role]) =>
-    Object.entries(given[section] ?? {}).map(([name, endpoint]) => endpointOf(section, role, name, endpoint)),
+    findings.each(Object.entries(given[section] ?? {}), ([name, endpoint]) =>
+      endpointOf(section, role, name, endpoint),
+    ),
   );
 }
 
@@ -240,8 +248,10 @@ function refuseCollisions({
   extraBindings,
 }: Pick<CharmMetadata, "endpoints" | "extraBindings">): void {
   const seen = new Set<string>();
-  for (const { name } of endpoints) {
-    if (seen.has(name)) throw new MetadataError(file, `duplicated relation name: "${name}"`, { key: name });
+  for (const { name, role } of endpoints) {
+    const section = sections.find((each) => each[1] === role)?.[0];
+    if (seen.has(name))
+      throw new MetadataError(file, `duplicated relation name: "${name}"`, { key: `${section}.${name}` });
     seen.add(name);
   }
   const collides = extraBindings.find((name) => seen.has(name));

@@ -1,5 +1,6 @@
 import type { ErrorObject } from "ajv";
-import { MetadataError } from "../errors.ts";
+import { MetadataError, type Problem } from "../errors.ts";
+import { nearMiss } from "../near-miss.ts";
 
 interface Validator<Shape> {
   (value: unknown): value is Shape;
@@ -8,52 +9,119 @@ interface Validator<Shape> {
 
 /**
  * `value` as the shape that `validate` knows. Keys without a value count as absent, as they do for Juju.
- * @throws MetadataError naming the first key that does not fit
+ * @throws MetadataError with every key that does not fit
  */
 export function shaped<Shape>(file: string, value: unknown, validate: Validator<Shape>): Shape {
   const given = withoutNulls(value);
   if (validate(given)) return given;
-  const error = mostTelling(validate.errors ?? []);
-  throw new MetadataError(file, explain(error), { key: pathOf(error) });
+  throw new MetadataError(
+    file,
+    telling(validate.errors ?? []).map((error, index) => problemOf(error, index < mostGuesses)),
+  );
 }
+
+/** Guessing is dear, and nobody reads the hundredth guess. */
+const mostGuesses = 50;
 
 function withoutNulls(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== null));
 }
 
-/** The deepest error says most: the alternatives of an `anyOf` all fail, and the outer ones only repeat it. */
-function mostTelling(errors: readonly ErrorObject[]): ErrorObject | undefined {
-  const depth = (error: ErrorObject): number => error.instancePath.split("/").length;
-  const telling = errors.filter((error) => error.keyword !== "anyOf");
-  return telling.toSorted((a, b) => depth(b) - depth(a) || rank(a) - rank(b))[0] ?? errors[0];
+/**
+ * One error per culprit. The alternatives of an `anyOf` all fail: the one that got deepest says most, and where none
+ * got anywhere they become one error with all their types.
+ */
+function telling(errors: readonly ErrorObject[]): ErrorObject[] {
+  const choices = new Set(errors.filter(isChoice).map(({ instancePath }) => instancePath));
+  const parents = new Set(errors.flatMap(({ instancePath }) => ancestors(instancePath)));
+  const telling = new Set(
+    errors
+      .filter((each) => each.keyword !== "type" && !isChoice(each))
+      .map(({ instancePath }) => instancePath),
+  );
+  const kept = new Map<string, ErrorObject>();
+  for (const error of errors.filter((each) => !isChoice(each))) {
+    const isOuter = choices.has(error.instancePath) && error.keyword === "type";
+    if (isOuter && (parents.has(error.instancePath) || telling.has(error.instancePath))) continue;
+    const id = `${error.instancePath}\n${isOuter ? "type" : error.keyword}\n${childOf(error) ?? ""}`;
+    const known = kept.get(id);
+    kept.set(id, known === undefined || !isOuter ? error : withBothTypes(known, error));
+  }
+  return kept.size === 0 ? errors.slice(0, 1) : [...kept.values()];
 }
 
-const rank = (error: ErrorObject): number => (error.keyword === "type" ? 1 : 0);
+const isChoice = ({ keyword }: ErrorObject): boolean => keyword === "anyOf";
 
-function pathOf(error: ErrorObject | undefined): string | undefined {
-  const path = (error?.instancePath ?? "").split("/").slice(1).map(unescaped);
-  const params = (error?.params ?? {}) as Record<string, unknown>;
-  const child = params["missingProperty"] ?? params["additionalProperty"];
-  return [...path, ...(typeof child === "string" ? [child] : [])].join(".") || undefined;
+function ancestors(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+function withBothTypes(one: ErrorObject, other: ErrorObject): ErrorObject {
+  const types = [one, other].flatMap(({ params }) => (params as { type: string | string[] }).type);
+  return { ...one, params: { type: [...new Set(types)] } };
+}
+
+function problemOf(error: ErrorObject, mayGuess: boolean): Problem {
+  const child = childOf(error);
+  const parent = error.instancePath.split("/").slice(1).map(unescaped);
+  const path = child === undefined ? parent : [...parent, child];
+  const key = path.join(".");
+  return { reason: `${explain(error)}${mayGuess ? guess(error) : ""}`, ...(key === "" ? {} : { key, path }) };
+}
+
+function childOf({ params }: ErrorObject): string | undefined {
+  const { missingProperty, additionalProperty } = params as Record<string, unknown>;
+  const child = missingProperty ?? additionalProperty;
+  return typeof child === "string" ? child : undefined;
 }
 
 const unescaped = (part: string): string => part.replaceAll("~1", "/").replaceAll("~0", "~");
 
-function explain(error: ErrorObject | undefined): string {
-  const params = (error?.params ?? {}) as Record<string, unknown>;
-  if (error === undefined) return "not valid";
+function guess(error: ErrorObject): string {
+  const meant = meantBy(error);
+  return meant === undefined ? "" : `: did you mean "${meant}"?`;
+}
+
+/** A file with more keys than this has other troubles than a slip. */
+const mostKeys = 1000;
+
+function meantBy(error: ErrorObject): string | undefined {
+  const known = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
+  const present = typeof error.data === "object" && error.data !== null ? Object.keys(error.data) : [];
+  const free = known.filter((name) => !Object.hasOwn((error.data ?? {}) as object, name));
+  switch (error.keyword) {
+    case "additionalProperties":
+      return nearMiss(childOf(error) ?? "", free);
+    case "required":
+      return nearMiss(
+        childOf(error) ?? "",
+        present.slice(0, mostKeys).filter((name) => !known.includes(name)),
+      );
+    case "enum":
+      return typeof error.data === "string" ? nearMiss(error.data, allowed(error)) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+const allowed = ({ params }: ErrorObject): string[] =>
+  ((params as Record<string, unknown>)["allowedValues"] as unknown[]).map(String);
+
+function explain(error: ErrorObject): string {
+  const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
     case "required":
       return "missing";
     case "additionalProperties":
       return "unknown key";
     case "enum":
-      return `must be one of ${(params["allowedValues"] as unknown[]).join(", ")}`;
+      return `must be one of ${allowed(error).join(", ")}`;
     case "const":
       return `must be ${JSON.stringify(params["allowedValue"])}`;
     case "type":
-      return `must be ${described(params["type"])}`;
+      return `must be ${described(params["type"])}, not ${given(error.data)}`;
     default:
       return error.message ?? "not valid";
   }
@@ -74,4 +142,10 @@ function described(types: unknown): string {
     .flat()
     .map((type) => nouns[String(type)] ?? String(type))
     .join(" or ");
+}
+
+/** The kind of what was given; not the value, which may be a secret. */
+function given(value: unknown): string {
+  if (value === null || value === undefined) return "empty";
+  return nouns[Array.isArray(value) ? "array" : typeof value] ?? typeof value;
 }

@@ -14,8 +14,9 @@ for(const key0 in data){
 let data0 = data[key0];
 if(data0 && typeof data0 == "object" && !Array.isArray(data0)){
 if(data0.description !== undefined){
-if(typeof data0.description !== "string"){
-const err0 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/action/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data1 = data0.description;
+if(typeof data1 !== "string"){
+const err0 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/action/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.description.type,parentSchema:schema12.properties.description,data:data1};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -26,8 +27,9 @@ errors++;
 }
 }
 if(data0.title !== undefined){
-if(typeof data0.title !== "string"){
-const err1 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/definitions/action/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data2 = data0.title;
+if(typeof data2 !== "string"){
+const err1 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/definitions/action/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.title.type,parentSchema:schema12.properties.title,data:data2};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -43,7 +45,7 @@ if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
 for(const key1 in data3){
 let data4 = data3[key1];
 if(!(data4 && typeof data4 == "object" && !Array.isArray(data4))){
-const err2 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/params/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/properties/params/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err2 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/params/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/properties/params/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.properties.params.additionalProperties.type,parentSchema:schema12.properties.params.additionalProperties,data:data4};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -55,7 +57,7 @@ errors++;
 }
 }
 else {
-const err3 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/params",schemaPath:"#/definitions/action/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err3 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/params",schemaPath:"#/definitions/action/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.properties.params.type,parentSchema:schema12.properties.params,data:data3};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -70,8 +72,9 @@ let data5 = data0.required;
 if(Array.isArray(data5)){
 const len0 = data5.length;
 for(let i0=0; i0<len0; i0++){
-if(typeof data5[i0] !== "string"){
-const err4 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/required/" + i0,schemaPath:"#/definitions/action/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data6 = data5[i0];
+if(typeof data6 !== "string"){
+const err4 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/required/" + i0,schemaPath:"#/definitions/action/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.required.items.type,parentSchema:schema12.properties.required.items,data:data6};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -83,7 +86,7 @@ errors++;
 }
 }
 else {
-const err5 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/required",schemaPath:"#/definitions/action/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err5 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/required",schemaPath:"#/definitions/action/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.required.type,parentSchema:schema12.properties.required,data:data5};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -94,8 +97,9 @@ errors++;
 }
 }
 if(data0.additionalProperties !== undefined){
-if(typeof data0.additionalProperties !== "boolean"){
-const err6 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/additionalProperties",schemaPath:"#/definitions/action/properties/additionalProperties/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data7 = data0.additionalProperties;
+if(typeof data7 !== "boolean"){
+const err6 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/additionalProperties",schemaPath:"#/definitions/action/properties/additionalProperties/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.additionalProperties.type,parentSchema:schema12.properties.additionalProperties,data:data7};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -106,8 +110,9 @@ errors++;
 }
 }
 if(data0.parallel !== undefined){
-if(typeof data0.parallel !== "boolean"){
-const err7 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/parallel",schemaPath:"#/definitions/action/properties/parallel/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data8 = data0.parallel;
+if(typeof data8 !== "boolean"){
+const err7 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/parallel",schemaPath:"#/definitions/action/properties/parallel/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.parallel.type,parentSchema:schema12.properties.parallel,data:data8};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -118,8 +123,9 @@ errors++;
 }
 }
 if(data0["execution-group"] !== undefined){
-if(typeof data0["execution-group"] !== "string"){
-const err8 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/execution-group",schemaPath:"#/definitions/action/properties/execution-group/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data9 = data0["execution-group"];
+if(typeof data9 !== "string"){
+const err8 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1")+"/execution-group",schemaPath:"#/definitions/action/properties/execution-group/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties["execution-group"].type,parentSchema:schema12.properties["execution-group"],data:data9};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -131,7 +137,7 @@ errors++;
 }
 }
 else {
-const err9 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err9 = {instancePath:instancePath+"/" + key0.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data0};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -143,7 +149,7 @@ errors++;
 }
 }
 else {
-const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.type,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err10];
 }

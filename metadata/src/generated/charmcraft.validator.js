@@ -3,7 +3,7 @@
 "use strict";
 export const validate = validate10;
 
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"CharmcraftFile","description":"charmcraft.yaml, the project file of a charm. Unknown keys are errors, as in charmcraft.","type":"object","properties":{"type":{"const":"charm"},"name":{"type":"string","pattern":"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$","maxLength":40},"title":{"type":"string","minLength":2,"maxLength":40},"summary":{"type":"string","maxLength":200},"description":{"type":"string"},"base":{"type":"string","pattern":"^(ubuntu|almalinux)@[0-9.]+$"},"build-base":{"type":"string","pattern":"^(ubuntu|almalinux)@([0-9.]+|devel)$"},"platforms":{"type":"object","additionalProperties":{"anyOf":[{"type":"null"},{"$ref":"#/definitions/platform"}]},"minProperties":1},"bases":{"type":"array","items":{"type":"object"}},"parts":{"type":"object","additionalProperties":{"type":"object"},"minProperties":1},"charm-libs":{"type":"array","items":{"type":"object","properties":{"lib":{"type":"string"},"version":{"type":"string"}},"required":["lib","version"],"additionalProperties":false}},"links":{"type":"object","properties":{"contact":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"documentation":{"type":"string"},"issues":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"source":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"website":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}},"required":[],"additionalProperties":false},"analysis":{"type":"object"},"actions":{"type":"object","additionalProperties":{"$ref":"#/definitions/action"}},"config":{"type":"object","properties":{"options":{"type":"object","additionalProperties":{"$ref":"#/definitions/option"}}},"required":[],"additionalProperties":false},"extensions":{"type":"array","items":{"type":"string"}},"package-repositories":{"type":"array"},"adopt-info":{"type":"string"},"version":{"type":"string"},"charmhub":{"type":"object"},"assumes":{"type":"array","description":"Every entry must hold when the charm is deployed.","items":{"anyOf":[{"type":"string"},{"type":"object"}]}},"charm-user":{"enum":["root","sudoer","non-root"]},"containers":{"type":"object","additionalProperties":{"type":"object"}},"devices":{"type":"object","additionalProperties":{"type":"object"}},"extra-bindings":{"type":"object","additionalProperties":{"type":"null"}},"peers":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"provides":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"requires":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"resources":{"type":"object","additionalProperties":{"$ref":"#/definitions/resource"}},"storage":{"type":"object","additionalProperties":{"$ref":"#/definitions/storage"}},"subordinate":{"type":"boolean"},"terms":{"type":"array","items":{"type":"string"}}},"required":["type","name","summary","description"],"additionalProperties":false,"definitions":{"endpoint":{"type":"object","properties":{"interface":{"type":"string"},"limit":{"type":"integer","minimum":0,"description":"Advisory number of relations."},"optional":{"type":"boolean"},"scope":{"enum":["global","container"]}},"required":["interface"],"additionalProperties":true,"description":"One side of a possible relation."},"storage":{"type":"object","properties":{"type":{"enum":["filesystem","block"]},"description":{"type":"string"},"location":{"type":"string"},"read-only":{"type":"boolean"},"shared":{"type":"boolean"},"multiple":{"type":"object","properties":{"range":{"type":["string","integer"]}},"required":["range"],"additionalProperties":false},"minimum-size":{"type":["string","integer"]},"properties":{"type":"array","items":{"enum":["transient"]}}},"required":["type"],"additionalProperties":true,"description":"Storage that each unit gets."},"resource":{"type":"object","properties":{"type":{"enum":["file","oci-image"]},"filename":{"type":"string"},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"A file that the operator supplies."},"option":{"type":"object","properties":{"type":{"enum":["string","int","float","boolean","secret"]},"default":{"description":"Of the type of the option, or null."},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One option of the charm."},"action":{"type":"object","properties":{"description":{"type":"string"},"title":{"type":"string"},"params":{"type":"object","additionalProperties":{"type":"object"}},"required":{"type":"array","items":{"type":"string"}},"additionalProperties":{"type":"boolean"},"parallel":{"type":"boolean"},"execution-group":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One action; further keys are JSON Schema keywords."},"platform":{"type":"object","properties":{"build-on":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"build-for":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}},"required":[],"additionalProperties":false}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"CharmcraftFile","description":"charmcraft.yaml, the project file of a charm. Unknown keys are errors, as in charmcraft.","type":"object","properties":{"type":{"const":"charm"},"name":{"type":"string","pattern":"^[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*$","maxLength":40},"title":{"type":"string","minLength":2,"maxLength":40},"summary":{"type":"string","maxLength":200},"description":{"type":"string"},"base":{"type":"string","pattern":"^(ubuntu|almalinux)@[0-9.]+$"},"build-base":{"type":"string","pattern":"^(ubuntu|almalinux)@([0-9.]+|devel)$"},"platforms":{"type":"object","additionalProperties":{"anyOf":[{"type":"null"},{"$ref":"#/definitions/platform"}]},"minProperties":1},"bases":{"type":"array","items":{"type":"object"}},"parts":{"type":"object","additionalProperties":{"type":"object"},"minProperties":1},"charm-libs":{"type":"array","items":{"type":"object","properties":{"lib":{"type":"string"},"version":{"type":"string"}},"required":["lib","version"],"additionalProperties":false}},"links":{"type":"object","properties":{"contact":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"documentation":{"type":"string"},"issues":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"source":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"website":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}},"required":[],"additionalProperties":false},"analysis":{"type":"object"},"actions":{"type":"object","additionalProperties":{"$ref":"#/definitions/action"}},"config":{"type":"object","properties":{"options":{"type":"object","additionalProperties":{"$ref":"#/definitions/option"}}},"required":[],"additionalProperties":false},"extensions":{"type":"array","items":{"type":"string"}},"package-repositories":{"type":"array"},"adopt-info":{"type":"string"},"version":{"type":"string"},"charmhub":{"type":"object"},"assumes":{"type":"array","description":"Every entry must hold when the charm is deployed.","items":{"anyOf":[{"type":"string"},{"type":"object"}]}},"charm-user":{"enum":["root","sudoer","non-root"]},"containers":{"type":"object","additionalProperties":{"type":"object"}},"devices":{"type":"object","additionalProperties":{"type":"object"}},"extra-bindings":{"type":"object","additionalProperties":{"type":"null"}},"peers":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"provides":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"requires":{"type":"object","additionalProperties":{"description":"Either the interface alone, or the endpoint in full.","anyOf":[{"type":"string"},{"$ref":"#/definitions/endpoint"}]}},"resources":{"type":"object","additionalProperties":{"$ref":"#/definitions/resource"}},"storage":{"type":"object","additionalProperties":{"$ref":"#/definitions/storage"}},"subordinate":{"type":"boolean"},"terms":{"type":"array","items":{"type":"string"}}},"required":["type","name","summary","description"],"additionalProperties":false,"definitions":{"endpoint":{"type":"object","properties":{"interface":{"type":"string"},"limit":{"type":"integer","minimum":0,"description":"Advisory number of relations."},"optional":{"type":"boolean"},"scope":{"enum":["global","container"]}},"required":["interface"],"additionalProperties":true,"description":"One side of a possible relation."},"storage":{"type":"object","properties":{"type":{"enum":["filesystem","block"]},"description":{"type":"string"},"location":{"type":"string"},"read-only":{"type":"boolean"},"shared":{"type":"boolean"},"multiple":{"type":"object","properties":{"range":{"type":["string","integer"]}},"required":["range"],"additionalProperties":false},"minimum-size":{"type":["string","integer"]},"properties":{"type":"array","items":{"enum":["transient"]}}},"required":["type"],"additionalProperties":true,"description":"Storage that each unit gets."},"resource":{"type":"object","properties":{"type":{"enum":["file","oci-image"]},"filename":{"type":"string"},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"A file that the operator supplies."},"option":{"type":"object","properties":{"type":{"enum":["string","int","float","boolean","secret"]},"default":{"description":"Of the type of the option, or null."},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One option of the charm."},"action":{"type":"object","properties":{"description":{"type":"string"},"title":{"type":"string"},"params":{"type":"object","additionalProperties":{"type":"object"}},"required":{"type":"array","items":{"type":"string"}},"additionalProperties":{"type":"boolean"},"parallel":{"type":"boolean"},"execution-group":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One action; further keys are JSON Schema keywords."},"platform":{"type":"object","properties":{"build-on":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"build-for":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}},"required":[],"additionalProperties":false}}};
 const schema12 = {"type":"object","properties":{"build-on":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},"build-for":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}},"required":[],"additionalProperties":false};
 const schema13 = {"type":"object","properties":{"description":{"type":"string"},"title":{"type":"string"},"params":{"type":"object","additionalProperties":{"type":"object"}},"required":{"type":"array","items":{"type":"string"}},"additionalProperties":{"type":"boolean"},"parallel":{"type":"boolean"},"execution-group":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One action; further keys are JSON Schema keywords."};
 const schema14 = {"type":"object","properties":{"type":{"enum":["string","int","float","boolean","secret"]},"default":{"description":"Of the type of the option, or null."},"description":{"type":"string"}},"required":[],"additionalProperties":true,"description":"One option of the charm."};
@@ -12,7 +12,7 @@ const schema18 = {"type":"object","properties":{"type":{"enum":["file","oci-imag
 const schema19 = {"type":"object","properties":{"type":{"enum":["filesystem","block"]},"description":{"type":"string"},"location":{"type":"string"},"read-only":{"type":"boolean"},"shared":{"type":"boolean"},"multiple":{"type":"object","properties":{"range":{"type":["string","integer"]}},"required":["range"],"additionalProperties":false},"minimum-size":{"type":["string","integer"]},"properties":{"type":"array","items":{"enum":["transient"]}}},"required":["type"],"additionalProperties":true,"description":"Storage that each unit gets."};
 const func2 = Object.prototype.hasOwnProperty;
 const func3 = ((text) => [...text].length);
-const pattern0 = new RegExp("^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$", "");
+const pattern0 = new RegExp("^[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*$", "");
 const pattern1 = new RegExp("^(ubuntu|almalinux)@[0-9.]+$", "");
 const pattern2 = new RegExp("^(ubuntu|almalinux)@([0-9.]+|devel)$", "");
 
@@ -21,7 +21,7 @@ let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.type === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -31,7 +31,7 @@ vErrors.push(err0);
 errors++;
 }
 if(data.name === undefined){
-const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -41,7 +41,7 @@ vErrors.push(err1);
 errors++;
 }
 if(data.summary === undefined){
-const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'"};
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -51,7 +51,7 @@ vErrors.push(err2);
 errors++;
 }
 if(data.description === undefined){
-const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'"};
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -62,7 +62,7 @@ errors++;
 }
 for(const key0 in data){
 if(!(func2.call(schema11.properties, key0))){
-const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -73,8 +73,9 @@ errors++;
 }
 }
 if(data.type !== undefined){
-if("charm" !== data.type){
-const err5 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/const",keyword:"const",params:{allowedValue: "charm"},message:"must be equal to constant"};
+let data0 = data.type;
+if("charm" !== data0){
+const err5 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/const",keyword:"const",params:{allowedValue: "charm"},message:"must be equal to constant",schema:"charm",parentSchema:schema11.properties.type,data:data0};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -88,7 +89,7 @@ if(data.name !== undefined){
 let data1 = data.name;
 if(typeof data1 === "string"){
 if(func3(data1) > 40){
-const err6 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+const err6 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters",schema:40,parentSchema:schema11.properties.name,data:data1};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -98,7 +99,7 @@ vErrors.push(err6);
 errors++;
 }
 if(!pattern0.test(data1)){
-const err7 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$"},message:"must match pattern \""+"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$"+"\""};
+const err7 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*$"},message:"must match pattern \""+"^[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*$"+"\"",schema:"^[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*$",parentSchema:schema11.properties.name,data:data1};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -109,7 +110,7 @@ errors++;
 }
 }
 else {
-const err8 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err8 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.name.type,parentSchema:schema11.properties.name,data:data1};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -123,7 +124,7 @@ if(data.title !== undefined){
 let data2 = data.title;
 if(typeof data2 === "string"){
 if(func3(data2) > 40){
-const err9 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+const err9 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters",schema:40,parentSchema:schema11.properties.title,data:data2};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -133,7 +134,7 @@ vErrors.push(err9);
 errors++;
 }
 if(func3(data2) < 2){
-const err10 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/minLength",keyword:"minLength",params:{limit: 2},message:"must NOT have fewer than 2 characters"};
+const err10 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/minLength",keyword:"minLength",params:{limit: 2},message:"must NOT have fewer than 2 characters",schema:2,parentSchema:schema11.properties.title,data:data2};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -144,7 +145,7 @@ errors++;
 }
 }
 else {
-const err11 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err11 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.title.type,parentSchema:schema11.properties.title,data:data2};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -158,7 +159,7 @@ if(data.summary !== undefined){
 let data3 = data.summary;
 if(typeof data3 === "string"){
 if(func3(data3) > 200){
-const err12 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+const err12 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters",schema:200,parentSchema:schema11.properties.summary,data:data3};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -169,7 +170,7 @@ errors++;
 }
 }
 else {
-const err13 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err13 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.summary.type,parentSchema:schema11.properties.summary,data:data3};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -180,8 +181,9 @@ errors++;
 }
 }
 if(data.description !== undefined){
-if(typeof data.description !== "string"){
-const err14 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data4 = data.description;
+if(typeof data4 !== "string"){
+const err14 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.description.type,parentSchema:schema11.properties.description,data:data4};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -195,7 +197,7 @@ if(data.base !== undefined){
 let data5 = data.base;
 if(typeof data5 === "string"){
 if(!pattern1.test(data5)){
-const err15 = {instancePath:instancePath+"/base",schemaPath:"#/properties/base/pattern",keyword:"pattern",params:{pattern: "^(ubuntu|almalinux)@[0-9.]+$"},message:"must match pattern \""+"^(ubuntu|almalinux)@[0-9.]+$"+"\""};
+const err15 = {instancePath:instancePath+"/base",schemaPath:"#/properties/base/pattern",keyword:"pattern",params:{pattern: "^(ubuntu|almalinux)@[0-9.]+$"},message:"must match pattern \""+"^(ubuntu|almalinux)@[0-9.]+$"+"\"",schema:"^(ubuntu|almalinux)@[0-9.]+$",parentSchema:schema11.properties.base,data:data5};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -206,7 +208,7 @@ errors++;
 }
 }
 else {
-const err16 = {instancePath:instancePath+"/base",schemaPath:"#/properties/base/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err16 = {instancePath:instancePath+"/base",schemaPath:"#/properties/base/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.base.type,parentSchema:schema11.properties.base,data:data5};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -220,7 +222,7 @@ if(data["build-base"] !== undefined){
 let data6 = data["build-base"];
 if(typeof data6 === "string"){
 if(!pattern2.test(data6)){
-const err17 = {instancePath:instancePath+"/build-base",schemaPath:"#/properties/build-base/pattern",keyword:"pattern",params:{pattern: "^(ubuntu|almalinux)@([0-9.]+|devel)$"},message:"must match pattern \""+"^(ubuntu|almalinux)@([0-9.]+|devel)$"+"\""};
+const err17 = {instancePath:instancePath+"/build-base",schemaPath:"#/properties/build-base/pattern",keyword:"pattern",params:{pattern: "^(ubuntu|almalinux)@([0-9.]+|devel)$"},message:"must match pattern \""+"^(ubuntu|almalinux)@([0-9.]+|devel)$"+"\"",schema:"^(ubuntu|almalinux)@([0-9.]+|devel)$",parentSchema:schema11.properties["build-base"],data:data6};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -231,7 +233,7 @@ errors++;
 }
 }
 else {
-const err18 = {instancePath:instancePath+"/build-base",schemaPath:"#/properties/build-base/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err18 = {instancePath:instancePath+"/build-base",schemaPath:"#/properties/build-base/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["build-base"].type,parentSchema:schema11.properties["build-base"],data:data6};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -245,7 +247,7 @@ if(data.platforms !== undefined){
 let data7 = data.platforms;
 if(data7 && typeof data7 == "object" && !Array.isArray(data7)){
 if(Object.keys(data7).length < 1){
-const err19 = {instancePath:instancePath+"/platforms",schemaPath:"#/properties/platforms/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties"};
+const err19 = {instancePath:instancePath+"/platforms",schemaPath:"#/properties/platforms/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema11.properties.platforms,data:data7};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -260,7 +262,7 @@ const _errs19 = errors;
 let valid2 = false;
 const _errs20 = errors;
 if(data8 !== null){
-const err20 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/platforms/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "null"},message:"must be null"};
+const err20 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/platforms/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "null"},message:"must be null",schema:schema11.properties.platforms.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.platforms.additionalProperties.anyOf[0],data:data8};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -276,7 +278,7 @@ const _errs22 = errors;
 if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
 for(const key2 in data8){
 if(!((key2 === "build-on") || (key2 === "build-for"))){
-const err21 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/platform/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+const err21 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/platform/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema12,data:data8};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -292,7 +294,7 @@ const _errs27 = errors;
 let valid5 = false;
 const _errs28 = errors;
 if(typeof data9 !== "string"){
-const err22 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err22 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties["build-on"].anyOf[0].type,parentSchema:schema12.properties["build-on"].anyOf[0],data:data9};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -308,8 +310,9 @@ const _errs30 = errors;
 if(Array.isArray(data9)){
 const len0 = data9.length;
 for(let i0=0; i0<len0; i0++){
-if(typeof data9[i0] !== "string"){
-const err23 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on/" + i0,schemaPath:"#/definitions/platform/properties/build-on/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data10 = data9[i0];
+if(typeof data10 !== "string"){
+const err23 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on/" + i0,schemaPath:"#/definitions/platform/properties/build-on/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties["build-on"].anyOf[1].items.type,parentSchema:schema12.properties["build-on"].anyOf[1].items,data:data10};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -321,7 +324,7 @@ errors++;
 }
 }
 else {
-const err24 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err24 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties["build-on"].anyOf[1].type,parentSchema:schema12.properties["build-on"].anyOf[1],data:data9};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -334,7 +337,7 @@ var _valid1 = _errs30 === errors;
 valid5 = valid5 || _valid1;
 }
 if(!valid5){
-const err25 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err25 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-on",schemaPath:"#/definitions/platform/properties/build-on/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema12.properties["build-on"].anyOf,parentSchema:schema12.properties["build-on"],data:data9};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -361,7 +364,7 @@ const _errs35 = errors;
 let valid8 = false;
 const _errs36 = errors;
 if(typeof data11 !== "string"){
-const err26 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err26 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties["build-for"].anyOf[0].type,parentSchema:schema12.properties["build-for"].anyOf[0],data:data11};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -377,8 +380,9 @@ const _errs38 = errors;
 if(Array.isArray(data11)){
 const len1 = data11.length;
 for(let i1=0; i1<len1; i1++){
-if(typeof data11[i1] !== "string"){
-const err27 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for/" + i1,schemaPath:"#/definitions/platform/properties/build-for/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data12 = data11[i1];
+if(typeof data12 !== "string"){
+const err27 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for/" + i1,schemaPath:"#/definitions/platform/properties/build-for/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties["build-for"].anyOf[1].items.type,parentSchema:schema12.properties["build-for"].anyOf[1].items,data:data12};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -390,7 +394,7 @@ errors++;
 }
 }
 else {
-const err28 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err28 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties["build-for"].anyOf[1].type,parentSchema:schema12.properties["build-for"].anyOf[1],data:data11};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -403,7 +407,7 @@ var _valid2 = _errs38 === errors;
 valid8 = valid8 || _valid2;
 }
 if(!valid8){
-const err29 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err29 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/build-for",schemaPath:"#/definitions/platform/properties/build-for/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema12.properties["build-for"].anyOf,parentSchema:schema12.properties["build-for"],data:data11};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -426,7 +430,7 @@ vErrors = null;
 }
 }
 else {
-const err30 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/platform/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err30 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/platform/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data8};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -439,7 +443,7 @@ var _valid0 = _errs22 === errors;
 valid2 = valid2 || _valid0;
 }
 if(!valid2){
-const err31 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/platforms/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err31 = {instancePath:instancePath+"/platforms/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/platforms/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.platforms.additionalProperties.anyOf,parentSchema:schema11.properties.platforms.additionalProperties,data:data8};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -462,7 +466,7 @@ vErrors = null;
 }
 }
 else {
-const err32 = {instancePath:instancePath+"/platforms",schemaPath:"#/properties/platforms/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err32 = {instancePath:instancePath+"/platforms",schemaPath:"#/properties/platforms/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.platforms.type,parentSchema:schema11.properties.platforms,data:data7};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -479,7 +483,7 @@ const len2 = data13.length;
 for(let i2=0; i2<len2; i2++){
 let data14 = data13[i2];
 if(!(data14 && typeof data14 == "object" && !Array.isArray(data14))){
-const err33 = {instancePath:instancePath+"/bases/" + i2,schemaPath:"#/properties/bases/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err33 = {instancePath:instancePath+"/bases/" + i2,schemaPath:"#/properties/bases/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.bases.items.type,parentSchema:schema11.properties.bases.items,data:data14};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -491,7 +495,7 @@ errors++;
 }
 }
 else {
-const err34 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err34 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.bases.type,parentSchema:schema11.properties.bases,data:data13};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -505,7 +509,7 @@ if(data.parts !== undefined){
 let data15 = data.parts;
 if(data15 && typeof data15 == "object" && !Array.isArray(data15)){
 if(Object.keys(data15).length < 1){
-const err35 = {instancePath:instancePath+"/parts",schemaPath:"#/properties/parts/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties"};
+const err35 = {instancePath:instancePath+"/parts",schemaPath:"#/properties/parts/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema11.properties.parts,data:data15};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -517,7 +521,7 @@ errors++;
 for(const key3 in data15){
 let data16 = data15[key3];
 if(!(data16 && typeof data16 == "object" && !Array.isArray(data16))){
-const err36 = {instancePath:instancePath+"/parts/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/parts/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err36 = {instancePath:instancePath+"/parts/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/parts/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.parts.additionalProperties.type,parentSchema:schema11.properties.parts.additionalProperties,data:data16};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -529,7 +533,7 @@ errors++;
 }
 }
 else {
-const err37 = {instancePath:instancePath+"/parts",schemaPath:"#/properties/parts/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err37 = {instancePath:instancePath+"/parts",schemaPath:"#/properties/parts/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.parts.type,parentSchema:schema11.properties.parts,data:data15};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -547,7 +551,7 @@ for(let i3=0; i3<len3; i3++){
 let data18 = data17[i3];
 if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
 if(data18.lib === undefined){
-const err38 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/required",keyword:"required",params:{missingProperty: "lib"},message:"must have required property '"+"lib"+"'"};
+const err38 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/required",keyword:"required",params:{missingProperty: "lib"},message:"must have required property '"+"lib"+"'",schema:schema11.properties["charm-libs"].items.required,parentSchema:schema11.properties["charm-libs"].items,data:data18};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -557,7 +561,7 @@ vErrors.push(err38);
 errors++;
 }
 if(data18.version === undefined){
-const err39 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+const err39 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'",schema:schema11.properties["charm-libs"].items.required,parentSchema:schema11.properties["charm-libs"].items,data:data18};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -568,7 +572,7 @@ errors++;
 }
 for(const key4 in data18){
 if(!((key4 === "lib") || (key4 === "version"))){
-const err40 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+const err40 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema11.properties["charm-libs"].items,data:data18};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -579,8 +583,9 @@ errors++;
 }
 }
 if(data18.lib !== undefined){
-if(typeof data18.lib !== "string"){
-const err41 = {instancePath:instancePath+"/charm-libs/" + i3+"/lib",schemaPath:"#/properties/charm-libs/items/properties/lib/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data19 = data18.lib;
+if(typeof data19 !== "string"){
+const err41 = {instancePath:instancePath+"/charm-libs/" + i3+"/lib",schemaPath:"#/properties/charm-libs/items/properties/lib/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["charm-libs"].items.properties.lib.type,parentSchema:schema11.properties["charm-libs"].items.properties.lib,data:data19};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -591,8 +596,9 @@ errors++;
 }
 }
 if(data18.version !== undefined){
-if(typeof data18.version !== "string"){
-const err42 = {instancePath:instancePath+"/charm-libs/" + i3+"/version",schemaPath:"#/properties/charm-libs/items/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data20 = data18.version;
+if(typeof data20 !== "string"){
+const err42 = {instancePath:instancePath+"/charm-libs/" + i3+"/version",schemaPath:"#/properties/charm-libs/items/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["charm-libs"].items.properties.version.type,parentSchema:schema11.properties["charm-libs"].items.properties.version,data:data20};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -604,7 +610,7 @@ errors++;
 }
 }
 else {
-const err43 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err43 = {instancePath:instancePath+"/charm-libs/" + i3,schemaPath:"#/properties/charm-libs/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties["charm-libs"].items.type,parentSchema:schema11.properties["charm-libs"].items,data:data18};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -616,7 +622,7 @@ errors++;
 }
 }
 else {
-const err44 = {instancePath:instancePath+"/charm-libs",schemaPath:"#/properties/charm-libs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err44 = {instancePath:instancePath+"/charm-libs",schemaPath:"#/properties/charm-libs/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties["charm-libs"].type,parentSchema:schema11.properties["charm-libs"],data:data17};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -631,7 +637,7 @@ let data21 = data.links;
 if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
 for(const key5 in data21){
 if(!(((((key5 === "contact") || (key5 === "documentation")) || (key5 === "issues")) || (key5 === "source")) || (key5 === "website"))){
-const err45 = {instancePath:instancePath+"/links",schemaPath:"#/properties/links/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+const err45 = {instancePath:instancePath+"/links",schemaPath:"#/properties/links/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema11.properties.links,data:data21};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -647,7 +653,7 @@ const _errs64 = errors;
 let valid18 = false;
 const _errs65 = errors;
 if(typeof data22 !== "string"){
-const err46 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err46 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.contact.anyOf[0].type,parentSchema:schema11.properties.links.properties.contact.anyOf[0],data:data22};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -663,8 +669,9 @@ const _errs67 = errors;
 if(Array.isArray(data22)){
 const len4 = data22.length;
 for(let i4=0; i4<len4; i4++){
-if(typeof data22[i4] !== "string"){
-const err47 = {instancePath:instancePath+"/links/contact/" + i4,schemaPath:"#/properties/links/properties/contact/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data23 = data22[i4];
+if(typeof data23 !== "string"){
+const err47 = {instancePath:instancePath+"/links/contact/" + i4,schemaPath:"#/properties/links/properties/contact/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.contact.anyOf[1].items.type,parentSchema:schema11.properties.links.properties.contact.anyOf[1].items,data:data23};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -676,7 +683,7 @@ errors++;
 }
 }
 else {
-const err48 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err48 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.links.properties.contact.anyOf[1].type,parentSchema:schema11.properties.links.properties.contact.anyOf[1],data:data22};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -689,7 +696,7 @@ var _valid3 = _errs67 === errors;
 valid18 = valid18 || _valid3;
 }
 if(!valid18){
-const err49 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err49 = {instancePath:instancePath+"/links/contact",schemaPath:"#/properties/links/properties/contact/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.links.properties.contact.anyOf,parentSchema:schema11.properties.links.properties.contact,data:data22};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -711,8 +718,9 @@ vErrors = null;
 }
 }
 if(data21.documentation !== undefined){
-if(typeof data21.documentation !== "string"){
-const err50 = {instancePath:instancePath+"/links/documentation",schemaPath:"#/properties/links/properties/documentation/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data24 = data21.documentation;
+if(typeof data24 !== "string"){
+const err50 = {instancePath:instancePath+"/links/documentation",schemaPath:"#/properties/links/properties/documentation/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.documentation.type,parentSchema:schema11.properties.links.properties.documentation,data:data24};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -728,7 +736,7 @@ const _errs74 = errors;
 let valid21 = false;
 const _errs75 = errors;
 if(typeof data25 !== "string"){
-const err51 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err51 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.issues.anyOf[0].type,parentSchema:schema11.properties.links.properties.issues.anyOf[0],data:data25};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -744,8 +752,9 @@ const _errs77 = errors;
 if(Array.isArray(data25)){
 const len5 = data25.length;
 for(let i5=0; i5<len5; i5++){
-if(typeof data25[i5] !== "string"){
-const err52 = {instancePath:instancePath+"/links/issues/" + i5,schemaPath:"#/properties/links/properties/issues/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data26 = data25[i5];
+if(typeof data26 !== "string"){
+const err52 = {instancePath:instancePath+"/links/issues/" + i5,schemaPath:"#/properties/links/properties/issues/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.issues.anyOf[1].items.type,parentSchema:schema11.properties.links.properties.issues.anyOf[1].items,data:data26};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -757,7 +766,7 @@ errors++;
 }
 }
 else {
-const err53 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err53 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.links.properties.issues.anyOf[1].type,parentSchema:schema11.properties.links.properties.issues.anyOf[1],data:data25};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -770,7 +779,7 @@ var _valid4 = _errs77 === errors;
 valid21 = valid21 || _valid4;
 }
 if(!valid21){
-const err54 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err54 = {instancePath:instancePath+"/links/issues",schemaPath:"#/properties/links/properties/issues/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.links.properties.issues.anyOf,parentSchema:schema11.properties.links.properties.issues,data:data25};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -797,7 +806,7 @@ const _errs82 = errors;
 let valid24 = false;
 const _errs83 = errors;
 if(typeof data27 !== "string"){
-const err55 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err55 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.source.anyOf[0].type,parentSchema:schema11.properties.links.properties.source.anyOf[0],data:data27};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -813,8 +822,9 @@ const _errs85 = errors;
 if(Array.isArray(data27)){
 const len6 = data27.length;
 for(let i6=0; i6<len6; i6++){
-if(typeof data27[i6] !== "string"){
-const err56 = {instancePath:instancePath+"/links/source/" + i6,schemaPath:"#/properties/links/properties/source/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data28 = data27[i6];
+if(typeof data28 !== "string"){
+const err56 = {instancePath:instancePath+"/links/source/" + i6,schemaPath:"#/properties/links/properties/source/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.source.anyOf[1].items.type,parentSchema:schema11.properties.links.properties.source.anyOf[1].items,data:data28};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -826,7 +836,7 @@ errors++;
 }
 }
 else {
-const err57 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err57 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.links.properties.source.anyOf[1].type,parentSchema:schema11.properties.links.properties.source.anyOf[1],data:data27};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -839,7 +849,7 @@ var _valid5 = _errs85 === errors;
 valid24 = valid24 || _valid5;
 }
 if(!valid24){
-const err58 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err58 = {instancePath:instancePath+"/links/source",schemaPath:"#/properties/links/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.links.properties.source.anyOf,parentSchema:schema11.properties.links.properties.source,data:data27};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -866,7 +876,7 @@ const _errs90 = errors;
 let valid27 = false;
 const _errs91 = errors;
 if(typeof data29 !== "string"){
-const err59 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err59 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.website.anyOf[0].type,parentSchema:schema11.properties.links.properties.website.anyOf[0],data:data29};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -882,8 +892,9 @@ const _errs93 = errors;
 if(Array.isArray(data29)){
 const len7 = data29.length;
 for(let i7=0; i7<len7; i7++){
-if(typeof data29[i7] !== "string"){
-const err60 = {instancePath:instancePath+"/links/website/" + i7,schemaPath:"#/properties/links/properties/website/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data30 = data29[i7];
+if(typeof data30 !== "string"){
+const err60 = {instancePath:instancePath+"/links/website/" + i7,schemaPath:"#/properties/links/properties/website/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.links.properties.website.anyOf[1].items.type,parentSchema:schema11.properties.links.properties.website.anyOf[1].items,data:data30};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -895,7 +906,7 @@ errors++;
 }
 }
 else {
-const err61 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err61 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.links.properties.website.anyOf[1].type,parentSchema:schema11.properties.links.properties.website.anyOf[1],data:data29};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -908,7 +919,7 @@ var _valid6 = _errs93 === errors;
 valid27 = valid27 || _valid6;
 }
 if(!valid27){
-const err62 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err62 = {instancePath:instancePath+"/links/website",schemaPath:"#/properties/links/properties/website/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.links.properties.website.anyOf,parentSchema:schema11.properties.links.properties.website,data:data29};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -931,7 +942,7 @@ vErrors = null;
 }
 }
 else {
-const err63 = {instancePath:instancePath+"/links",schemaPath:"#/properties/links/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err63 = {instancePath:instancePath+"/links",schemaPath:"#/properties/links/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.links.type,parentSchema:schema11.properties.links,data:data21};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -944,7 +955,7 @@ errors++;
 if(data.analysis !== undefined){
 let data31 = data.analysis;
 if(!(data31 && typeof data31 == "object" && !Array.isArray(data31))){
-const err64 = {instancePath:instancePath+"/analysis",schemaPath:"#/properties/analysis/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err64 = {instancePath:instancePath+"/analysis",schemaPath:"#/properties/analysis/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.analysis.type,parentSchema:schema11.properties.analysis,data:data31};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -961,8 +972,9 @@ for(const key6 in data32){
 let data33 = data32[key6];
 if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
 if(data33.description !== undefined){
-if(typeof data33.description !== "string"){
-const err65 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/action/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data34 = data33.description;
+if(typeof data34 !== "string"){
+const err65 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/action/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.properties.description.type,parentSchema:schema13.properties.description,data:data34};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -973,8 +985,9 @@ errors++;
 }
 }
 if(data33.title !== undefined){
-if(typeof data33.title !== "string"){
-const err66 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/definitions/action/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data35 = data33.title;
+if(typeof data35 !== "string"){
+const err66 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/definitions/action/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.properties.title.type,parentSchema:schema13.properties.title,data:data35};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -990,7 +1003,7 @@ if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
 for(const key7 in data36){
 let data37 = data36[key7];
 if(!(data37 && typeof data37 == "object" && !Array.isArray(data37))){
-const err67 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/params/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/properties/params/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err67 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/params/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/properties/params/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.properties.params.additionalProperties.type,parentSchema:schema13.properties.params.additionalProperties,data:data37};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -1002,7 +1015,7 @@ errors++;
 }
 }
 else {
-const err68 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/params",schemaPath:"#/definitions/action/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err68 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/params",schemaPath:"#/definitions/action/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.properties.params.type,parentSchema:schema13.properties.params,data:data36};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -1017,8 +1030,9 @@ let data38 = data33.required;
 if(Array.isArray(data38)){
 const len8 = data38.length;
 for(let i8=0; i8<len8; i8++){
-if(typeof data38[i8] !== "string"){
-const err69 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/required/" + i8,schemaPath:"#/definitions/action/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data39 = data38[i8];
+if(typeof data39 !== "string"){
+const err69 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/required/" + i8,schemaPath:"#/definitions/action/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.properties.required.items.type,parentSchema:schema13.properties.required.items,data:data39};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -1030,7 +1044,7 @@ errors++;
 }
 }
 else {
-const err70 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/required",schemaPath:"#/definitions/action/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err70 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/required",schemaPath:"#/definitions/action/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema13.properties.required.type,parentSchema:schema13.properties.required,data:data38};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -1041,8 +1055,9 @@ errors++;
 }
 }
 if(data33.additionalProperties !== undefined){
-if(typeof data33.additionalProperties !== "boolean"){
-const err71 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/additionalProperties",schemaPath:"#/definitions/action/properties/additionalProperties/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data40 = data33.additionalProperties;
+if(typeof data40 !== "boolean"){
+const err71 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/additionalProperties",schemaPath:"#/definitions/action/properties/additionalProperties/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema13.properties.additionalProperties.type,parentSchema:schema13.properties.additionalProperties,data:data40};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -1053,8 +1068,9 @@ errors++;
 }
 }
 if(data33.parallel !== undefined){
-if(typeof data33.parallel !== "boolean"){
-const err72 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/parallel",schemaPath:"#/definitions/action/properties/parallel/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data41 = data33.parallel;
+if(typeof data41 !== "boolean"){
+const err72 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/parallel",schemaPath:"#/definitions/action/properties/parallel/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema13.properties.parallel.type,parentSchema:schema13.properties.parallel,data:data41};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -1065,8 +1081,9 @@ errors++;
 }
 }
 if(data33["execution-group"] !== undefined){
-if(typeof data33["execution-group"] !== "string"){
-const err73 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/execution-group",schemaPath:"#/definitions/action/properties/execution-group/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data42 = data33["execution-group"];
+if(typeof data42 !== "string"){
+const err73 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/execution-group",schemaPath:"#/definitions/action/properties/execution-group/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.properties["execution-group"].type,parentSchema:schema13.properties["execution-group"],data:data42};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -1078,7 +1095,7 @@ errors++;
 }
 }
 else {
-const err74 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err74 = {instancePath:instancePath+"/actions/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/action/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.type,parentSchema:schema13,data:data33};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -1090,7 +1107,7 @@ errors++;
 }
 }
 else {
-const err75 = {instancePath:instancePath+"/actions",schemaPath:"#/properties/actions/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err75 = {instancePath:instancePath+"/actions",schemaPath:"#/properties/actions/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.actions.type,parentSchema:schema11.properties.actions,data:data32};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1105,7 +1122,7 @@ let data43 = data.config;
 if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
 for(const key8 in data43){
 if(!(key8 === "options")){
-const err76 = {instancePath:instancePath+"/config",schemaPath:"#/properties/config/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+const err76 = {instancePath:instancePath+"/config",schemaPath:"#/properties/config/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema11.properties.config,data:data43};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1124,7 +1141,7 @@ if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
 if(data45.type !== undefined){
 let data46 = data45.type;
 if(!(((((data46 === "string") || (data46 === "int")) || (data46 === "float")) || (data46 === "boolean")) || (data46 === "secret"))){
-const err77 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/option/properties/type/enum",keyword:"enum",params:{allowedValues: schema14.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/option/properties/type/enum",keyword:"enum",params:{allowedValues: schema14.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema14.properties.type.enum,parentSchema:schema14.properties.type,data:data46};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1135,8 +1152,9 @@ errors++;
 }
 }
 if(data45.description !== undefined){
-if(typeof data45.description !== "string"){
-const err78 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/option/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data47 = data45.description;
+if(typeof data47 !== "string"){
+const err78 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/option/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.description.type,parentSchema:schema14.properties.description,data:data47};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1148,7 +1166,7 @@ errors++;
 }
 }
 else {
-const err79 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/option/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err79 = {instancePath:instancePath+"/config/options/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/option/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema14.type,parentSchema:schema14,data:data45};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1160,7 +1178,7 @@ errors++;
 }
 }
 else {
-const err80 = {instancePath:instancePath+"/config/options",schemaPath:"#/properties/config/properties/options/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err80 = {instancePath:instancePath+"/config/options",schemaPath:"#/properties/config/properties/options/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.config.properties.options.type,parentSchema:schema11.properties.config.properties.options,data:data44};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1172,7 +1190,7 @@ errors++;
 }
 }
 else {
-const err81 = {instancePath:instancePath+"/config",schemaPath:"#/properties/config/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err81 = {instancePath:instancePath+"/config",schemaPath:"#/properties/config/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.config.type,parentSchema:schema11.properties.config,data:data43};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1187,8 +1205,9 @@ let data48 = data.extensions;
 if(Array.isArray(data48)){
 const len9 = data48.length;
 for(let i9=0; i9<len9; i9++){
-if(typeof data48[i9] !== "string"){
-const err82 = {instancePath:instancePath+"/extensions/" + i9,schemaPath:"#/properties/extensions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data49 = data48[i9];
+if(typeof data49 !== "string"){
+const err82 = {instancePath:instancePath+"/extensions/" + i9,schemaPath:"#/properties/extensions/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.extensions.items.type,parentSchema:schema11.properties.extensions.items,data:data49};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1200,7 +1219,7 @@ errors++;
 }
 }
 else {
-const err83 = {instancePath:instancePath+"/extensions",schemaPath:"#/properties/extensions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err83 = {instancePath:instancePath+"/extensions",schemaPath:"#/properties/extensions/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.extensions.type,parentSchema:schema11.properties.extensions,data:data48};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1211,8 +1230,9 @@ errors++;
 }
 }
 if(data["package-repositories"] !== undefined){
-if(!(Array.isArray(data["package-repositories"]))){
-const err84 = {instancePath:instancePath+"/package-repositories",schemaPath:"#/properties/package-repositories/type",keyword:"type",params:{type: "array"},message:"must be array"};
+let data50 = data["package-repositories"];
+if(!(Array.isArray(data50))){
+const err84 = {instancePath:instancePath+"/package-repositories",schemaPath:"#/properties/package-repositories/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties["package-repositories"].type,parentSchema:schema11.properties["package-repositories"],data:data50};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1223,8 +1243,9 @@ errors++;
 }
 }
 if(data["adopt-info"] !== undefined){
-if(typeof data["adopt-info"] !== "string"){
-const err85 = {instancePath:instancePath+"/adopt-info",schemaPath:"#/properties/adopt-info/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data51 = data["adopt-info"];
+if(typeof data51 !== "string"){
+const err85 = {instancePath:instancePath+"/adopt-info",schemaPath:"#/properties/adopt-info/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["adopt-info"].type,parentSchema:schema11.properties["adopt-info"],data:data51};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1235,8 +1256,9 @@ errors++;
 }
 }
 if(data.version !== undefined){
-if(typeof data.version !== "string"){
-const err86 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data52 = data.version;
+if(typeof data52 !== "string"){
+const err86 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.version.type,parentSchema:schema11.properties.version,data:data52};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1249,7 +1271,7 @@ errors++;
 if(data.charmhub !== undefined){
 let data53 = data.charmhub;
 if(!(data53 && typeof data53 == "object" && !Array.isArray(data53))){
-const err87 = {instancePath:instancePath+"/charmhub",schemaPath:"#/properties/charmhub/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err87 = {instancePath:instancePath+"/charmhub",schemaPath:"#/properties/charmhub/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.charmhub.type,parentSchema:schema11.properties.charmhub,data:data53};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1269,7 +1291,7 @@ const _errs153 = errors;
 let valid44 = false;
 const _errs154 = errors;
 if(typeof data55 !== "string"){
-const err88 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err88 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.assumes.items.anyOf[0].type,parentSchema:schema11.properties.assumes.items.anyOf[0],data:data55};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1283,7 +1305,7 @@ valid44 = valid44 || _valid7;
 if(!valid44){
 const _errs156 = errors;
 if(!(data55 && typeof data55 == "object" && !Array.isArray(data55))){
-const err89 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err89 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.assumes.items.anyOf[1].type,parentSchema:schema11.properties.assumes.items.anyOf[1],data:data55};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1296,7 +1318,7 @@ var _valid7 = _errs156 === errors;
 valid44 = valid44 || _valid7;
 }
 if(!valid44){
-const err90 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err90 = {instancePath:instancePath+"/assumes/" + i10,schemaPath:"#/properties/assumes/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.assumes.items.anyOf,parentSchema:schema11.properties.assumes.items,data:data55};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1319,7 +1341,7 @@ vErrors = null;
 }
 }
 else {
-const err91 = {instancePath:instancePath+"/assumes",schemaPath:"#/properties/assumes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err91 = {instancePath:instancePath+"/assumes",schemaPath:"#/properties/assumes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.assumes.type,parentSchema:schema11.properties.assumes,data:data54};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1332,7 +1354,7 @@ errors++;
 if(data["charm-user"] !== undefined){
 let data56 = data["charm-user"];
 if(!(((data56 === "root") || (data56 === "sudoer")) || (data56 === "non-root"))){
-const err92 = {instancePath:instancePath+"/charm-user",schemaPath:"#/properties/charm-user/enum",keyword:"enum",params:{allowedValues: schema11.properties["charm-user"].enum},message:"must be equal to one of the allowed values"};
+const err92 = {instancePath:instancePath+"/charm-user",schemaPath:"#/properties/charm-user/enum",keyword:"enum",params:{allowedValues: schema11.properties["charm-user"].enum},message:"must be equal to one of the allowed values",schema:schema11.properties["charm-user"].enum,parentSchema:schema11.properties["charm-user"],data:data56};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1348,7 +1370,7 @@ if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
 for(const key10 in data57){
 let data58 = data57[key10];
 if(!(data58 && typeof data58 == "object" && !Array.isArray(data58))){
-const err93 = {instancePath:instancePath+"/containers/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/containers/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err93 = {instancePath:instancePath+"/containers/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/containers/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.containers.additionalProperties.type,parentSchema:schema11.properties.containers.additionalProperties,data:data58};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1360,7 +1382,7 @@ errors++;
 }
 }
 else {
-const err94 = {instancePath:instancePath+"/containers",schemaPath:"#/properties/containers/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err94 = {instancePath:instancePath+"/containers",schemaPath:"#/properties/containers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.containers.type,parentSchema:schema11.properties.containers,data:data57};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1376,7 +1398,7 @@ if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
 for(const key11 in data59){
 let data60 = data59[key11];
 if(!(data60 && typeof data60 == "object" && !Array.isArray(data60))){
-const err95 = {instancePath:instancePath+"/devices/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/devices/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err95 = {instancePath:instancePath+"/devices/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/devices/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.devices.additionalProperties.type,parentSchema:schema11.properties.devices.additionalProperties,data:data60};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1388,7 +1410,7 @@ errors++;
 }
 }
 else {
-const err96 = {instancePath:instancePath+"/devices",schemaPath:"#/properties/devices/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err96 = {instancePath:instancePath+"/devices",schemaPath:"#/properties/devices/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.devices.type,parentSchema:schema11.properties.devices,data:data59};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1402,8 +1424,9 @@ if(data["extra-bindings"] !== undefined){
 let data61 = data["extra-bindings"];
 if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
 for(const key12 in data61){
-if(data61[key12] !== null){
-const err97 = {instancePath:instancePath+"/extra-bindings/" + key12.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/extra-bindings/additionalProperties/type",keyword:"type",params:{type: "null"},message:"must be null"};
+let data62 = data61[key12];
+if(data62 !== null){
+const err97 = {instancePath:instancePath+"/extra-bindings/" + key12.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/extra-bindings/additionalProperties/type",keyword:"type",params:{type: "null"},message:"must be null",schema:schema11.properties["extra-bindings"].additionalProperties.type,parentSchema:schema11.properties["extra-bindings"].additionalProperties,data:data62};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1415,7 +1438,7 @@ errors++;
 }
 }
 else {
-const err98 = {instancePath:instancePath+"/extra-bindings",schemaPath:"#/properties/extra-bindings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err98 = {instancePath:instancePath+"/extra-bindings",schemaPath:"#/properties/extra-bindings/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties["extra-bindings"].type,parentSchema:schema11.properties["extra-bindings"],data:data61};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1434,7 +1457,7 @@ const _errs178 = errors;
 let valid49 = false;
 const _errs179 = errors;
 if(typeof data64 !== "string"){
-const err99 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err99 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.peers.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.peers.additionalProperties.anyOf[0],data:data64};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1449,7 +1472,7 @@ if(!valid49){
 const _errs181 = errors;
 if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
 if(data64.interface === undefined){
-const err100 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err100 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema15.required,parentSchema:schema15,data:data64};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1459,8 +1482,9 @@ vErrors.push(err100);
 errors++;
 }
 if(data64.interface !== undefined){
-if(typeof data64.interface !== "string"){
-const err101 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data65 = data64.interface;
+if(typeof data65 !== "string"){
+const err101 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.interface.type,parentSchema:schema15.properties.interface,data:data65};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1473,7 +1497,7 @@ errors++;
 if(data64.limit !== undefined){
 let data66 = data64.limit;
 if(!(((typeof data66 == "number") && (!(data66 % 1) && !isNaN(data66))) && (isFinite(data66)))){
-const err102 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err102 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema15.properties.limit.type,parentSchema:schema15.properties.limit,data:data66};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1484,7 +1508,7 @@ errors++;
 }
 if((typeof data66 == "number") && (isFinite(data66))){
 if(data66 < 0 || isNaN(data66)){
-const err103 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err103 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema15.properties.limit,data:data66};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1496,8 +1520,9 @@ errors++;
 }
 }
 if(data64.optional !== undefined){
-if(typeof data64.optional !== "boolean"){
-const err104 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data67 = data64.optional;
+if(typeof data67 !== "boolean"){
+const err104 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema15.properties.optional.type,parentSchema:schema15.properties.optional,data:data67};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1510,7 +1535,7 @@ errors++;
 if(data64.scope !== undefined){
 let data68 = data64.scope;
 if(!((data68 === "global") || (data68 === "container"))){
-const err105 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err105 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.scope.enum,parentSchema:schema15.properties.scope,data:data68};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1522,7 +1547,7 @@ errors++;
 }
 }
 else {
-const err106 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err106 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema15.type,parentSchema:schema15,data:data64};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1535,7 +1560,7 @@ var _valid8 = _errs181 === errors;
 valid49 = valid49 || _valid8;
 }
 if(!valid49){
-const err107 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err107 = {instancePath:instancePath+"/peers/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.peers.additionalProperties.anyOf,parentSchema:schema11.properties.peers.additionalProperties,data:data64};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1558,7 +1583,7 @@ vErrors = null;
 }
 }
 else {
-const err108 = {instancePath:instancePath+"/peers",schemaPath:"#/properties/peers/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err108 = {instancePath:instancePath+"/peers",schemaPath:"#/properties/peers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.peers.type,parentSchema:schema11.properties.peers,data:data63};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1577,7 +1602,7 @@ const _errs196 = errors;
 let valid53 = false;
 const _errs197 = errors;
 if(typeof data70 !== "string"){
-const err109 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err109 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.provides.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.provides.additionalProperties.anyOf[0],data:data70};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1592,7 +1617,7 @@ if(!valid53){
 const _errs199 = errors;
 if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
 if(data70.interface === undefined){
-const err110 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err110 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema15.required,parentSchema:schema15,data:data70};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1602,8 +1627,9 @@ vErrors.push(err110);
 errors++;
 }
 if(data70.interface !== undefined){
-if(typeof data70.interface !== "string"){
-const err111 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data71 = data70.interface;
+if(typeof data71 !== "string"){
+const err111 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.interface.type,parentSchema:schema15.properties.interface,data:data71};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1616,7 +1642,7 @@ errors++;
 if(data70.limit !== undefined){
 let data72 = data70.limit;
 if(!(((typeof data72 == "number") && (!(data72 % 1) && !isNaN(data72))) && (isFinite(data72)))){
-const err112 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err112 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema15.properties.limit.type,parentSchema:schema15.properties.limit,data:data72};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1627,7 +1653,7 @@ errors++;
 }
 if((typeof data72 == "number") && (isFinite(data72))){
 if(data72 < 0 || isNaN(data72)){
-const err113 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err113 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema15.properties.limit,data:data72};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1639,8 +1665,9 @@ errors++;
 }
 }
 if(data70.optional !== undefined){
-if(typeof data70.optional !== "boolean"){
-const err114 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data73 = data70.optional;
+if(typeof data73 !== "boolean"){
+const err114 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema15.properties.optional.type,parentSchema:schema15.properties.optional,data:data73};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1653,7 +1680,7 @@ errors++;
 if(data70.scope !== undefined){
 let data74 = data70.scope;
 if(!((data74 === "global") || (data74 === "container"))){
-const err115 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err115 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.scope.enum,parentSchema:schema15.properties.scope,data:data74};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1665,7 +1692,7 @@ errors++;
 }
 }
 else {
-const err116 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err116 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema15.type,parentSchema:schema15,data:data70};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1678,7 +1705,7 @@ var _valid9 = _errs199 === errors;
 valid53 = valid53 || _valid9;
 }
 if(!valid53){
-const err117 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err117 = {instancePath:instancePath+"/provides/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.provides.additionalProperties.anyOf,parentSchema:schema11.properties.provides.additionalProperties,data:data70};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1701,7 +1728,7 @@ vErrors = null;
 }
 }
 else {
-const err118 = {instancePath:instancePath+"/provides",schemaPath:"#/properties/provides/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err118 = {instancePath:instancePath+"/provides",schemaPath:"#/properties/provides/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.provides.type,parentSchema:schema11.properties.provides,data:data69};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1720,7 +1747,7 @@ const _errs214 = errors;
 let valid57 = false;
 const _errs215 = errors;
 if(typeof data76 !== "string"){
-const err119 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err119 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.requires.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.requires.additionalProperties.anyOf[0],data:data76};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1735,7 +1762,7 @@ if(!valid57){
 const _errs217 = errors;
 if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
 if(data76.interface === undefined){
-const err120 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err120 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema15.required,parentSchema:schema15,data:data76};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1745,8 +1772,9 @@ vErrors.push(err120);
 errors++;
 }
 if(data76.interface !== undefined){
-if(typeof data76.interface !== "string"){
-const err121 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data77 = data76.interface;
+if(typeof data77 !== "string"){
+const err121 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.interface.type,parentSchema:schema15.properties.interface,data:data77};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1759,7 +1787,7 @@ errors++;
 if(data76.limit !== undefined){
 let data78 = data76.limit;
 if(!(((typeof data78 == "number") && (!(data78 % 1) && !isNaN(data78))) && (isFinite(data78)))){
-const err122 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err122 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema15.properties.limit.type,parentSchema:schema15.properties.limit,data:data78};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1770,7 +1798,7 @@ errors++;
 }
 if((typeof data78 == "number") && (isFinite(data78))){
 if(data78 < 0 || isNaN(data78)){
-const err123 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err123 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema15.properties.limit,data:data78};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1782,8 +1810,9 @@ errors++;
 }
 }
 if(data76.optional !== undefined){
-if(typeof data76.optional !== "boolean"){
-const err124 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data79 = data76.optional;
+if(typeof data79 !== "boolean"){
+const err124 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema15.properties.optional.type,parentSchema:schema15.properties.optional,data:data79};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1796,7 +1825,7 @@ errors++;
 if(data76.scope !== undefined){
 let data80 = data76.scope;
 if(!((data80 === "global") || (data80 === "container"))){
-const err125 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err125 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema15.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.scope.enum,parentSchema:schema15.properties.scope,data:data80};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1808,7 +1837,7 @@ errors++;
 }
 }
 else {
-const err126 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err126 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema15.type,parentSchema:schema15,data:data76};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1821,7 +1850,7 @@ var _valid10 = _errs217 === errors;
 valid57 = valid57 || _valid10;
 }
 if(!valid57){
-const err127 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err127 = {instancePath:instancePath+"/requires/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.requires.additionalProperties.anyOf,parentSchema:schema11.properties.requires.additionalProperties,data:data76};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1844,7 +1873,7 @@ vErrors = null;
 }
 }
 else {
-const err128 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err128 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.requires.type,parentSchema:schema11.properties.requires,data:data75};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1863,7 +1892,7 @@ if(data82 && typeof data82 == "object" && !Array.isArray(data82)){
 if(data82.type !== undefined){
 let data83 = data82.type;
 if(!((data83 === "file") || (data83 === "oci-image"))){
-const err129 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/resource/properties/type/enum",keyword:"enum",params:{allowedValues: schema18.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err129 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/resource/properties/type/enum",keyword:"enum",params:{allowedValues: schema18.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema18.properties.type.enum,parentSchema:schema18.properties.type,data:data83};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1874,8 +1903,9 @@ errors++;
 }
 }
 if(data82.filename !== undefined){
-if(typeof data82.filename !== "string"){
-const err130 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/filename",schemaPath:"#/definitions/resource/properties/filename/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data84 = data82.filename;
+if(typeof data84 !== "string"){
+const err130 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/filename",schemaPath:"#/definitions/resource/properties/filename/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema18.properties.filename.type,parentSchema:schema18.properties.filename,data:data84};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1886,8 +1916,9 @@ errors++;
 }
 }
 if(data82.description !== undefined){
-if(typeof data82.description !== "string"){
-const err131 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/resource/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data85 = data82.description;
+if(typeof data85 !== "string"){
+const err131 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/resource/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema18.properties.description.type,parentSchema:schema18.properties.description,data:data85};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1899,7 +1930,7 @@ errors++;
 }
 }
 else {
-const err132 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/resource/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err132 = {instancePath:instancePath+"/resources/" + key16.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/resource/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema18.type,parentSchema:schema18,data:data82};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1911,7 +1942,7 @@ errors++;
 }
 }
 else {
-const err133 = {instancePath:instancePath+"/resources",schemaPath:"#/properties/resources/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err133 = {instancePath:instancePath+"/resources",schemaPath:"#/properties/resources/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.resources.type,parentSchema:schema11.properties.resources,data:data81};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1928,7 +1959,7 @@ for(const key17 in data86){
 let data87 = data86[key17];
 if(data87 && typeof data87 == "object" && !Array.isArray(data87)){
 if(data87.type === undefined){
-const err134 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err134 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema19.required,parentSchema:schema19,data:data87};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1940,7 +1971,7 @@ errors++;
 if(data87.type !== undefined){
 let data88 = data87.type;
 if(!((data88 === "filesystem") || (data88 === "block"))){
-const err135 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/storage/properties/type/enum",keyword:"enum",params:{allowedValues: schema19.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err135 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/storage/properties/type/enum",keyword:"enum",params:{allowedValues: schema19.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema19.properties.type.enum,parentSchema:schema19.properties.type,data:data88};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1951,8 +1982,9 @@ errors++;
 }
 }
 if(data87.description !== undefined){
-if(typeof data87.description !== "string"){
-const err136 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/storage/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data89 = data87.description;
+if(typeof data89 !== "string"){
+const err136 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/storage/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema19.properties.description.type,parentSchema:schema19.properties.description,data:data89};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1963,8 +1995,9 @@ errors++;
 }
 }
 if(data87.location !== undefined){
-if(typeof data87.location !== "string"){
-const err137 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/location",schemaPath:"#/definitions/storage/properties/location/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data90 = data87.location;
+if(typeof data90 !== "string"){
+const err137 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/location",schemaPath:"#/definitions/storage/properties/location/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema19.properties.location.type,parentSchema:schema19.properties.location,data:data90};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1975,8 +2008,9 @@ errors++;
 }
 }
 if(data87["read-only"] !== undefined){
-if(typeof data87["read-only"] !== "boolean"){
-const err138 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/read-only",schemaPath:"#/definitions/storage/properties/read-only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data91 = data87["read-only"];
+if(typeof data91 !== "boolean"){
+const err138 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/read-only",schemaPath:"#/definitions/storage/properties/read-only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema19.properties["read-only"].type,parentSchema:schema19.properties["read-only"],data:data91};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1987,8 +2021,9 @@ errors++;
 }
 }
 if(data87.shared !== undefined){
-if(typeof data87.shared !== "boolean"){
-const err139 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/shared",schemaPath:"#/definitions/storage/properties/shared/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data92 = data87.shared;
+if(typeof data92 !== "boolean"){
+const err139 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/shared",schemaPath:"#/definitions/storage/properties/shared/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema19.properties.shared.type,parentSchema:schema19.properties.shared,data:data92};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -2002,7 +2037,7 @@ if(data87.multiple !== undefined){
 let data93 = data87.multiple;
 if(data93 && typeof data93 == "object" && !Array.isArray(data93)){
 if(data93.range === undefined){
-const err140 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/required",keyword:"required",params:{missingProperty: "range"},message:"must have required property '"+"range"+"'"};
+const err140 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/required",keyword:"required",params:{missingProperty: "range"},message:"must have required property '"+"range"+"'",schema:schema19.properties.multiple.required,parentSchema:schema19.properties.multiple,data:data93};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -2013,7 +2048,7 @@ errors++;
 }
 for(const key18 in data93){
 if(!(key18 === "range")){
-const err141 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+const err141 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties",schema:false,parentSchema:schema19.properties.multiple,data:data93};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -2026,7 +2061,7 @@ errors++;
 if(data93.range !== undefined){
 let data94 = data93.range;
 if((typeof data94 !== "string") && (!(((typeof data94 == "number") && (!(data94 % 1) && !isNaN(data94))) && (isFinite(data94))))){
-const err142 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple/range",schemaPath:"#/definitions/storage/properties/multiple/properties/range/type",keyword:"type",params:{type: schema19.properties.multiple.properties.range.type},message:"must be string,integer"};
+const err142 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple/range",schemaPath:"#/definitions/storage/properties/multiple/properties/range/type",keyword:"type",params:{type: schema19.properties.multiple.properties.range.type},message:"must be string,integer",schema:schema19.properties.multiple.properties.range.type,parentSchema:schema19.properties.multiple.properties.range,data:data94};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -2038,7 +2073,7 @@ errors++;
 }
 }
 else {
-const err143 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err143 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema19.properties.multiple.type,parentSchema:schema19.properties.multiple,data:data93};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -2051,7 +2086,7 @@ errors++;
 if(data87["minimum-size"] !== undefined){
 let data95 = data87["minimum-size"];
 if((typeof data95 !== "string") && (!(((typeof data95 == "number") && (!(data95 % 1) && !isNaN(data95))) && (isFinite(data95))))){
-const err144 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum-size",schemaPath:"#/definitions/storage/properties/minimum-size/type",keyword:"type",params:{type: schema19.properties["minimum-size"].type},message:"must be string,integer"};
+const err144 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum-size",schemaPath:"#/definitions/storage/properties/minimum-size/type",keyword:"type",params:{type: schema19.properties["minimum-size"].type},message:"must be string,integer",schema:schema19.properties["minimum-size"].type,parentSchema:schema19.properties["minimum-size"],data:data95};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -2066,8 +2101,9 @@ let data96 = data87.properties;
 if(Array.isArray(data96)){
 const len11 = data96.length;
 for(let i11=0; i11<len11; i11++){
-if(!(data96[i11] === "transient")){
-const err145 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties/" + i11,schemaPath:"#/definitions/storage/properties/properties/items/enum",keyword:"enum",params:{allowedValues: schema19.properties.properties.items.enum},message:"must be equal to one of the allowed values"};
+let data97 = data96[i11];
+if(!(data97 === "transient")){
+const err145 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties/" + i11,schemaPath:"#/definitions/storage/properties/properties/items/enum",keyword:"enum",params:{allowedValues: schema19.properties.properties.items.enum},message:"must be equal to one of the allowed values",schema:schema19.properties.properties.items.enum,parentSchema:schema19.properties.properties.items,data:data97};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -2079,7 +2115,7 @@ errors++;
 }
 }
 else {
-const err146 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties",schemaPath:"#/definitions/storage/properties/properties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err146 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties",schemaPath:"#/definitions/storage/properties/properties/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema19.properties.properties.type,parentSchema:schema19.properties.properties,data:data96};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -2091,7 +2127,7 @@ errors++;
 }
 }
 else {
-const err147 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err147 = {instancePath:instancePath+"/storage/" + key17.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema19.type,parentSchema:schema19,data:data87};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -2103,7 +2139,7 @@ errors++;
 }
 }
 else {
-const err148 = {instancePath:instancePath+"/storage",schemaPath:"#/properties/storage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err148 = {instancePath:instancePath+"/storage",schemaPath:"#/properties/storage/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.storage.type,parentSchema:schema11.properties.storage,data:data86};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -2114,8 +2150,9 @@ errors++;
 }
 }
 if(data.subordinate !== undefined){
-if(typeof data.subordinate !== "boolean"){
-const err149 = {instancePath:instancePath+"/subordinate",schemaPath:"#/properties/subordinate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data98 = data.subordinate;
+if(typeof data98 !== "boolean"){
+const err149 = {instancePath:instancePath+"/subordinate",schemaPath:"#/properties/subordinate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema11.properties.subordinate.type,parentSchema:schema11.properties.subordinate,data:data98};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -2130,8 +2167,9 @@ let data99 = data.terms;
 if(Array.isArray(data99)){
 const len12 = data99.length;
 for(let i12=0; i12<len12; i12++){
-if(typeof data99[i12] !== "string"){
-const err150 = {instancePath:instancePath+"/terms/" + i12,schemaPath:"#/properties/terms/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data100 = data99[i12];
+if(typeof data100 !== "string"){
+const err150 = {instancePath:instancePath+"/terms/" + i12,schemaPath:"#/properties/terms/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.terms.items.type,parentSchema:schema11.properties.terms.items,data:data100};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -2143,7 +2181,7 @@ errors++;
 }
 }
 else {
-const err151 = {instancePath:instancePath+"/terms",schemaPath:"#/properties/terms/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err151 = {instancePath:instancePath+"/terms",schemaPath:"#/properties/terms/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.terms.type,parentSchema:schema11.properties.terms,data:data99};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -2155,7 +2193,7 @@ errors++;
 }
 }
 else {
-const err152 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err152 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.type,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err152];
 }

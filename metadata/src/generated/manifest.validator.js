@@ -11,8 +11,9 @@ let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data["charmcraft-version"] !== undefined){
-if(typeof data["charmcraft-version"] !== "string"){
-const err0 = {instancePath:instancePath+"/charmcraft-version",schemaPath:"#/properties/charmcraft-version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data0 = data["charmcraft-version"];
+if(typeof data0 !== "string"){
+const err0 = {instancePath:instancePath+"/charmcraft-version",schemaPath:"#/properties/charmcraft-version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["charmcraft-version"].type,parentSchema:schema11.properties["charmcraft-version"],data:data0};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -23,8 +24,9 @@ errors++;
 }
 }
 if(data["charmcraft-started-at"] !== undefined){
-if(typeof data["charmcraft-started-at"] !== "string"){
-const err1 = {instancePath:instancePath+"/charmcraft-started-at",schemaPath:"#/properties/charmcraft-started-at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data1 = data["charmcraft-started-at"];
+if(typeof data1 !== "string"){
+const err1 = {instancePath:instancePath+"/charmcraft-started-at",schemaPath:"#/properties/charmcraft-started-at/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["charmcraft-started-at"].type,parentSchema:schema11.properties["charmcraft-started-at"],data:data1};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -42,7 +44,7 @@ for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
 if(data3.name === undefined){
-const err2 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+const err2 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'",schema:schema12.required,parentSchema:schema12,data:data3};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -52,7 +54,7 @@ vErrors.push(err2);
 errors++;
 }
 if(data3.channel === undefined){
-const err3 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/required",keyword:"required",params:{missingProperty: "channel"},message:"must have required property '"+"channel"+"'"};
+const err3 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/required",keyword:"required",params:{missingProperty: "channel"},message:"must have required property '"+"channel"+"'",schema:schema12.required,parentSchema:schema12,data:data3};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -62,8 +64,9 @@ vErrors.push(err3);
 errors++;
 }
 if(data3.name !== undefined){
-if(typeof data3.name !== "string"){
-const err4 = {instancePath:instancePath+"/bases/" + i0+"/name",schemaPath:"#/definitions/base/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data4 = data3.name;
+if(typeof data4 !== "string"){
+const err4 = {instancePath:instancePath+"/bases/" + i0+"/name",schemaPath:"#/definitions/base/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.name.type,parentSchema:schema12.properties.name,data:data4};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -74,8 +77,9 @@ errors++;
 }
 }
 if(data3.channel !== undefined){
-if(typeof data3.channel !== "string"){
-const err5 = {instancePath:instancePath+"/bases/" + i0+"/channel",schemaPath:"#/definitions/base/properties/channel/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data5 = data3.channel;
+if(typeof data5 !== "string"){
+const err5 = {instancePath:instancePath+"/bases/" + i0+"/channel",schemaPath:"#/definitions/base/properties/channel/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.channel.type,parentSchema:schema12.properties.channel,data:data5};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -90,8 +94,9 @@ let data6 = data3.architectures;
 if(Array.isArray(data6)){
 const len1 = data6.length;
 for(let i1=0; i1<len1; i1++){
-if(typeof data6[i1] !== "string"){
-const err6 = {instancePath:instancePath+"/bases/" + i0+"/architectures/" + i1,schemaPath:"#/definitions/base/properties/architectures/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data7 = data6[i1];
+if(typeof data7 !== "string"){
+const err6 = {instancePath:instancePath+"/bases/" + i0+"/architectures/" + i1,schemaPath:"#/definitions/base/properties/architectures/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.architectures.items.type,parentSchema:schema12.properties.architectures.items,data:data7};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -103,7 +108,7 @@ errors++;
 }
 }
 else {
-const err7 = {instancePath:instancePath+"/bases/" + i0+"/architectures",schemaPath:"#/definitions/base/properties/architectures/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err7 = {instancePath:instancePath+"/bases/" + i0+"/architectures",schemaPath:"#/definitions/base/properties/architectures/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.architectures.type,parentSchema:schema12.properties.architectures,data:data6};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -115,7 +120,7 @@ errors++;
 }
 }
 else {
-const err8 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err8 = {instancePath:instancePath+"/bases/" + i0,schemaPath:"#/definitions/base/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data3};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -127,7 +132,7 @@ errors++;
 }
 }
 else {
-const err9 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err9 = {instancePath:instancePath+"/bases",schemaPath:"#/properties/bases/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.bases.type,parentSchema:schema11.properties.bases,data:data2};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -140,7 +145,7 @@ errors++;
 if(data.analysis !== undefined){
 let data8 = data.analysis;
 if(!(data8 && typeof data8 == "object" && !Array.isArray(data8))){
-const err10 = {instancePath:instancePath+"/analysis",schemaPath:"#/properties/analysis/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err10 = {instancePath:instancePath+"/analysis",schemaPath:"#/properties/analysis/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.analysis.type,parentSchema:schema11.properties.analysis,data:data8};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -153,7 +158,7 @@ errors++;
 if(data["image-info"] !== undefined){
 let data9 = data["image-info"];
 if(!(data9 && typeof data9 == "object" && !Array.isArray(data9))){
-const err11 = {instancePath:instancePath+"/image-info",schemaPath:"#/properties/image-info/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err11 = {instancePath:instancePath+"/image-info",schemaPath:"#/properties/image-info/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties["image-info"].type,parentSchema:schema11.properties["image-info"],data:data9};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -165,7 +170,7 @@ errors++;
 }
 }
 else {
-const err12 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err12 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.type,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err12];
 }

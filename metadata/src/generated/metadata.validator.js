@@ -14,7 +14,7 @@ let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.name === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -24,7 +24,7 @@ vErrors.push(err0);
 errors++;
 }
 if(data.summary === undefined){
-const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'"};
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -34,7 +34,7 @@ vErrors.push(err1);
 errors++;
 }
 if(data.description === undefined){
-const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'"};
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "description"},message:"must have required property '"+"description"+"'",schema:schema11.required,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -47,7 +47,7 @@ if(data.name !== undefined){
 let data0 = data.name;
 if(typeof data0 === "string"){
 if(func2(data0) < 1){
-const err3 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err3 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema11.properties.name,data:data0};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -58,7 +58,7 @@ errors++;
 }
 }
 else {
-const err4 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err4 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.name.type,parentSchema:schema11.properties.name,data:data0};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -69,8 +69,9 @@ errors++;
 }
 }
 if(data.summary !== undefined){
-if(typeof data.summary !== "string"){
-const err5 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data1 = data.summary;
+if(typeof data1 !== "string"){
+const err5 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.summary.type,parentSchema:schema11.properties.summary,data:data1};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -81,8 +82,9 @@ errors++;
 }
 }
 if(data.description !== undefined){
-if(typeof data.description !== "string"){
-const err6 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data2 = data.description;
+if(typeof data2 !== "string"){
+const err6 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.description.type,parentSchema:schema11.properties.description,data:data2};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -93,8 +95,9 @@ errors++;
 }
 }
 if(data["display-name"] !== undefined){
-if(typeof data["display-name"] !== "string"){
-const err7 = {instancePath:instancePath+"/display-name",schemaPath:"#/properties/display-name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data3 = data["display-name"];
+if(typeof data3 !== "string"){
+const err7 = {instancePath:instancePath+"/display-name",schemaPath:"#/properties/display-name/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["display-name"].type,parentSchema:schema11.properties["display-name"],data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -109,8 +112,9 @@ let data4 = data.maintainers;
 if(Array.isArray(data4)){
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
-if(typeof data4[i0] !== "string"){
-const err8 = {instancePath:instancePath+"/maintainers/" + i0,schemaPath:"#/properties/maintainers/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data5 = data4[i0];
+if(typeof data5 !== "string"){
+const err8 = {instancePath:instancePath+"/maintainers/" + i0,schemaPath:"#/properties/maintainers/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.maintainers.items.type,parentSchema:schema11.properties.maintainers.items,data:data5};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -122,7 +126,7 @@ errors++;
 }
 }
 else {
-const err9 = {instancePath:instancePath+"/maintainers",schemaPath:"#/properties/maintainers/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err9 = {instancePath:instancePath+"/maintainers",schemaPath:"#/properties/maintainers/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.maintainers.type,parentSchema:schema11.properties.maintainers,data:data4};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -133,8 +137,9 @@ errors++;
 }
 }
 if(data.maintainer !== undefined){
-if(typeof data.maintainer !== "string"){
-const err10 = {instancePath:instancePath+"/maintainer",schemaPath:"#/properties/maintainer/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data6 = data.maintainer;
+if(typeof data6 !== "string"){
+const err10 = {instancePath:instancePath+"/maintainer",schemaPath:"#/properties/maintainer/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.maintainer.type,parentSchema:schema11.properties.maintainer,data:data6};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -145,8 +150,9 @@ errors++;
 }
 }
 if(data.docs !== undefined){
-if(typeof data.docs !== "string"){
-const err11 = {instancePath:instancePath+"/docs",schemaPath:"#/properties/docs/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data7 = data.docs;
+if(typeof data7 !== "string"){
+const err11 = {instancePath:instancePath+"/docs",schemaPath:"#/properties/docs/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.docs.type,parentSchema:schema11.properties.docs,data:data7};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -162,7 +168,7 @@ const _errs19 = errors;
 let valid3 = false;
 const _errs20 = errors;
 if(typeof data8 !== "string"){
-const err12 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err12 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.issues.anyOf[0].type,parentSchema:schema11.properties.issues.anyOf[0],data:data8};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -178,8 +184,9 @@ const _errs22 = errors;
 if(Array.isArray(data8)){
 const len1 = data8.length;
 for(let i1=0; i1<len1; i1++){
-if(typeof data8[i1] !== "string"){
-const err13 = {instancePath:instancePath+"/issues/" + i1,schemaPath:"#/properties/issues/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data9 = data8[i1];
+if(typeof data9 !== "string"){
+const err13 = {instancePath:instancePath+"/issues/" + i1,schemaPath:"#/properties/issues/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.issues.anyOf[1].items.type,parentSchema:schema11.properties.issues.anyOf[1].items,data:data9};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -191,7 +198,7 @@ errors++;
 }
 }
 else {
-const err14 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err14 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.issues.anyOf[1].type,parentSchema:schema11.properties.issues.anyOf[1],data:data8};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -204,7 +211,7 @@ var _valid0 = _errs22 === errors;
 valid3 = valid3 || _valid0;
 }
 if(!valid3){
-const err15 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err15 = {instancePath:instancePath+"/issues",schemaPath:"#/properties/issues/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.issues.anyOf,parentSchema:schema11.properties.issues,data:data8};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -231,7 +238,7 @@ const _errs27 = errors;
 let valid6 = false;
 const _errs28 = errors;
 if(typeof data10 !== "string"){
-const err16 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err16 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.source.anyOf[0].type,parentSchema:schema11.properties.source.anyOf[0],data:data10};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -247,8 +254,9 @@ const _errs30 = errors;
 if(Array.isArray(data10)){
 const len2 = data10.length;
 for(let i2=0; i2<len2; i2++){
-if(typeof data10[i2] !== "string"){
-const err17 = {instancePath:instancePath+"/source/" + i2,schemaPath:"#/properties/source/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data11 = data10[i2];
+if(typeof data11 !== "string"){
+const err17 = {instancePath:instancePath+"/source/" + i2,schemaPath:"#/properties/source/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.source.anyOf[1].items.type,parentSchema:schema11.properties.source.anyOf[1].items,data:data11};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -260,7 +268,7 @@ errors++;
 }
 }
 else {
-const err18 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err18 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.source.anyOf[1].type,parentSchema:schema11.properties.source.anyOf[1],data:data10};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -273,7 +281,7 @@ var _valid1 = _errs30 === errors;
 valid6 = valid6 || _valid1;
 }
 if(!valid6){
-const err19 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err19 = {instancePath:instancePath+"/source",schemaPath:"#/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.source.anyOf,parentSchema:schema11.properties.source,data:data10};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -300,7 +308,7 @@ const _errs35 = errors;
 let valid9 = false;
 const _errs36 = errors;
 if(typeof data12 !== "string"){
-const err20 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err20 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.website.anyOf[0].type,parentSchema:schema11.properties.website.anyOf[0],data:data12};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -316,8 +324,9 @@ const _errs38 = errors;
 if(Array.isArray(data12)){
 const len3 = data12.length;
 for(let i3=0; i3<len3; i3++){
-if(typeof data12[i3] !== "string"){
-const err21 = {instancePath:instancePath+"/website/" + i3,schemaPath:"#/properties/website/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data13 = data12[i3];
+if(typeof data13 !== "string"){
+const err21 = {instancePath:instancePath+"/website/" + i3,schemaPath:"#/properties/website/anyOf/1/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.website.anyOf[1].items.type,parentSchema:schema11.properties.website.anyOf[1].items,data:data13};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -329,7 +338,7 @@ errors++;
 }
 }
 else {
-const err22 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err22 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.website.anyOf[1].type,parentSchema:schema11.properties.website.anyOf[1],data:data12};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -342,7 +351,7 @@ var _valid2 = _errs38 === errors;
 valid9 = valid9 || _valid2;
 }
 if(!valid9){
-const err23 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err23 = {instancePath:instancePath+"/website",schemaPath:"#/properties/website/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.website.anyOf,parentSchema:schema11.properties.website,data:data12};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -368,8 +377,9 @@ let data14 = data.tags;
 if(Array.isArray(data14)){
 const len4 = data14.length;
 for(let i4=0; i4<len4; i4++){
-if(typeof data14[i4] !== "string"){
-const err24 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data15 = data14[i4];
+if(typeof data15 !== "string"){
+const err24 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.tags.items.type,parentSchema:schema11.properties.tags.items,data:data15};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -381,7 +391,7 @@ errors++;
 }
 }
 else {
-const err25 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err25 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.tags.type,parentSchema:schema11.properties.tags,data:data14};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -396,8 +406,9 @@ let data16 = data.categories;
 if(Array.isArray(data16)){
 const len5 = data16.length;
 for(let i5=0; i5<len5; i5++){
-if(typeof data16[i5] !== "string"){
-const err26 = {instancePath:instancePath+"/categories/" + i5,schemaPath:"#/properties/categories/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data17 = data16[i5];
+if(typeof data17 !== "string"){
+const err26 = {instancePath:instancePath+"/categories/" + i5,schemaPath:"#/properties/categories/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.categories.items.type,parentSchema:schema11.properties.categories.items,data:data17};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -409,7 +420,7 @@ errors++;
 }
 }
 else {
-const err27 = {instancePath:instancePath+"/categories",schemaPath:"#/properties/categories/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err27 = {instancePath:instancePath+"/categories",schemaPath:"#/properties/categories/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.categories.type,parentSchema:schema11.properties.categories,data:data16};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -424,8 +435,9 @@ let data18 = data.series;
 if(Array.isArray(data18)){
 const len6 = data18.length;
 for(let i6=0; i6<len6; i6++){
-if(typeof data18[i6] !== "string"){
-const err28 = {instancePath:instancePath+"/series/" + i6,schemaPath:"#/properties/series/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data19 = data18[i6];
+if(typeof data19 !== "string"){
+const err28 = {instancePath:instancePath+"/series/" + i6,schemaPath:"#/properties/series/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.series.items.type,parentSchema:schema11.properties.series.items,data:data19};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -437,7 +449,7 @@ errors++;
 }
 }
 else {
-const err29 = {instancePath:instancePath+"/series",schemaPath:"#/properties/series/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err29 = {instancePath:instancePath+"/series",schemaPath:"#/properties/series/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.series.type,parentSchema:schema11.properties.series,data:data18};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -450,7 +462,7 @@ errors++;
 if(data.deployment !== undefined){
 let data20 = data.deployment;
 if(!(data20 && typeof data20 == "object" && !Array.isArray(data20))){
-const err30 = {instancePath:instancePath+"/deployment",schemaPath:"#/properties/deployment/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err30 = {instancePath:instancePath+"/deployment",schemaPath:"#/properties/deployment/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.deployment.type,parentSchema:schema11.properties.deployment,data:data20};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -461,8 +473,9 @@ errors++;
 }
 }
 if(data["min-juju-version"] !== undefined){
-if(typeof data["min-juju-version"] !== "string"){
-const err31 = {instancePath:instancePath+"/min-juju-version",schemaPath:"#/properties/min-juju-version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data21 = data["min-juju-version"];
+if(typeof data21 !== "string"){
+const err31 = {instancePath:instancePath+"/min-juju-version",schemaPath:"#/properties/min-juju-version/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties["min-juju-version"].type,parentSchema:schema11.properties["min-juju-version"],data:data21};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -475,7 +488,7 @@ errors++;
 if(data.payloads !== undefined){
 let data22 = data.payloads;
 if(!(data22 && typeof data22 == "object" && !Array.isArray(data22))){
-const err32 = {instancePath:instancePath+"/payloads",schemaPath:"#/properties/payloads/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err32 = {instancePath:instancePath+"/payloads",schemaPath:"#/properties/payloads/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.payloads.type,parentSchema:schema11.properties.payloads,data:data22};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -495,7 +508,7 @@ const _errs63 = errors;
 let valid20 = false;
 const _errs64 = errors;
 if(typeof data24 !== "string"){
-const err33 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err33 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.assumes.items.anyOf[0].type,parentSchema:schema11.properties.assumes.items.anyOf[0],data:data24};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -509,7 +522,7 @@ valid20 = valid20 || _valid3;
 if(!valid20){
 const _errs66 = errors;
 if(!(data24 && typeof data24 == "object" && !Array.isArray(data24))){
-const err34 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err34 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.assumes.items.anyOf[1].type,parentSchema:schema11.properties.assumes.items.anyOf[1],data:data24};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -522,7 +535,7 @@ var _valid3 = _errs66 === errors;
 valid20 = valid20 || _valid3;
 }
 if(!valid20){
-const err35 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err35 = {instancePath:instancePath+"/assumes/" + i7,schemaPath:"#/properties/assumes/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.assumes.items.anyOf,parentSchema:schema11.properties.assumes.items,data:data24};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -545,7 +558,7 @@ vErrors = null;
 }
 }
 else {
-const err36 = {instancePath:instancePath+"/assumes",schemaPath:"#/properties/assumes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err36 = {instancePath:instancePath+"/assumes",schemaPath:"#/properties/assumes/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.assumes.type,parentSchema:schema11.properties.assumes,data:data23};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -558,7 +571,7 @@ errors++;
 if(data["charm-user"] !== undefined){
 let data25 = data["charm-user"];
 if(!(((data25 === "root") || (data25 === "sudoer")) || (data25 === "non-root"))){
-const err37 = {instancePath:instancePath+"/charm-user",schemaPath:"#/properties/charm-user/enum",keyword:"enum",params:{allowedValues: schema11.properties["charm-user"].enum},message:"must be equal to one of the allowed values"};
+const err37 = {instancePath:instancePath+"/charm-user",schemaPath:"#/properties/charm-user/enum",keyword:"enum",params:{allowedValues: schema11.properties["charm-user"].enum},message:"must be equal to one of the allowed values",schema:schema11.properties["charm-user"].enum,parentSchema:schema11.properties["charm-user"],data:data25};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -574,7 +587,7 @@ if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
 for(const key0 in data26){
 let data27 = data26[key0];
 if(!(data27 && typeof data27 == "object" && !Array.isArray(data27))){
-const err38 = {instancePath:instancePath+"/containers/" + key0.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/containers/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err38 = {instancePath:instancePath+"/containers/" + key0.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/containers/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.containers.additionalProperties.type,parentSchema:schema11.properties.containers.additionalProperties,data:data27};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -586,7 +599,7 @@ errors++;
 }
 }
 else {
-const err39 = {instancePath:instancePath+"/containers",schemaPath:"#/properties/containers/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err39 = {instancePath:instancePath+"/containers",schemaPath:"#/properties/containers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.containers.type,parentSchema:schema11.properties.containers,data:data26};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -602,7 +615,7 @@ if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
 for(const key1 in data28){
 let data29 = data28[key1];
 if(!(data29 && typeof data29 == "object" && !Array.isArray(data29))){
-const err40 = {instancePath:instancePath+"/devices/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/devices/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err40 = {instancePath:instancePath+"/devices/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/devices/additionalProperties/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.devices.additionalProperties.type,parentSchema:schema11.properties.devices.additionalProperties,data:data29};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -614,7 +627,7 @@ errors++;
 }
 }
 else {
-const err41 = {instancePath:instancePath+"/devices",schemaPath:"#/properties/devices/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err41 = {instancePath:instancePath+"/devices",schemaPath:"#/properties/devices/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.devices.type,parentSchema:schema11.properties.devices,data:data28};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -628,8 +641,9 @@ if(data["extra-bindings"] !== undefined){
 let data30 = data["extra-bindings"];
 if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
 for(const key2 in data30){
-if(data30[key2] !== null){
-const err42 = {instancePath:instancePath+"/extra-bindings/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/extra-bindings/additionalProperties/type",keyword:"type",params:{type: "null"},message:"must be null"};
+let data31 = data30[key2];
+if(data31 !== null){
+const err42 = {instancePath:instancePath+"/extra-bindings/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/extra-bindings/additionalProperties/type",keyword:"type",params:{type: "null"},message:"must be null",schema:schema11.properties["extra-bindings"].additionalProperties.type,parentSchema:schema11.properties["extra-bindings"].additionalProperties,data:data31};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -641,7 +655,7 @@ errors++;
 }
 }
 else {
-const err43 = {instancePath:instancePath+"/extra-bindings",schemaPath:"#/properties/extra-bindings/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err43 = {instancePath:instancePath+"/extra-bindings",schemaPath:"#/properties/extra-bindings/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties["extra-bindings"].type,parentSchema:schema11.properties["extra-bindings"],data:data30};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -660,7 +674,7 @@ const _errs88 = errors;
 let valid25 = false;
 const _errs89 = errors;
 if(typeof data33 !== "string"){
-const err44 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err44 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.peers.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.peers.additionalProperties.anyOf[0],data:data33};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -675,7 +689,7 @@ if(!valid25){
 const _errs91 = errors;
 if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
 if(data33.interface === undefined){
-const err45 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err45 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema12.required,parentSchema:schema12,data:data33};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -685,8 +699,9 @@ vErrors.push(err45);
 errors++;
 }
 if(data33.interface !== undefined){
-if(typeof data33.interface !== "string"){
-const err46 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data34 = data33.interface;
+if(typeof data34 !== "string"){
+const err46 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.interface.type,parentSchema:schema12.properties.interface,data:data34};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -699,7 +714,7 @@ errors++;
 if(data33.limit !== undefined){
 let data35 = data33.limit;
 if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
-const err47 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err47 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema12.properties.limit.type,parentSchema:schema12.properties.limit,data:data35};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -710,7 +725,7 @@ errors++;
 }
 if((typeof data35 == "number") && (isFinite(data35))){
 if(data35 < 0 || isNaN(data35)){
-const err48 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err48 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema12.properties.limit,data:data35};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -722,8 +737,9 @@ errors++;
 }
 }
 if(data33.optional !== undefined){
-if(typeof data33.optional !== "boolean"){
-const err49 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data36 = data33.optional;
+if(typeof data36 !== "boolean"){
+const err49 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.optional.type,parentSchema:schema12.properties.optional,data:data36};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -736,7 +752,7 @@ errors++;
 if(data33.scope !== undefined){
 let data37 = data33.scope;
 if(!((data37 === "global") || (data37 === "container"))){
-const err50 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err50 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.scope.enum,parentSchema:schema12.properties.scope,data:data37};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -748,7 +764,7 @@ errors++;
 }
 }
 else {
-const err51 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err51 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data33};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -761,7 +777,7 @@ var _valid4 = _errs91 === errors;
 valid25 = valid25 || _valid4;
 }
 if(!valid25){
-const err52 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err52 = {instancePath:instancePath+"/peers/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/peers/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.peers.additionalProperties.anyOf,parentSchema:schema11.properties.peers.additionalProperties,data:data33};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -784,7 +800,7 @@ vErrors = null;
 }
 }
 else {
-const err53 = {instancePath:instancePath+"/peers",schemaPath:"#/properties/peers/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err53 = {instancePath:instancePath+"/peers",schemaPath:"#/properties/peers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.peers.type,parentSchema:schema11.properties.peers,data:data32};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -803,7 +819,7 @@ const _errs106 = errors;
 let valid29 = false;
 const _errs107 = errors;
 if(typeof data39 !== "string"){
-const err54 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err54 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.provides.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.provides.additionalProperties.anyOf[0],data:data39};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -818,7 +834,7 @@ if(!valid29){
 const _errs109 = errors;
 if(data39 && typeof data39 == "object" && !Array.isArray(data39)){
 if(data39.interface === undefined){
-const err55 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err55 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema12.required,parentSchema:schema12,data:data39};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -828,8 +844,9 @@ vErrors.push(err55);
 errors++;
 }
 if(data39.interface !== undefined){
-if(typeof data39.interface !== "string"){
-const err56 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data40 = data39.interface;
+if(typeof data40 !== "string"){
+const err56 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.interface.type,parentSchema:schema12.properties.interface,data:data40};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -842,7 +859,7 @@ errors++;
 if(data39.limit !== undefined){
 let data41 = data39.limit;
 if(!(((typeof data41 == "number") && (!(data41 % 1) && !isNaN(data41))) && (isFinite(data41)))){
-const err57 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err57 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema12.properties.limit.type,parentSchema:schema12.properties.limit,data:data41};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -853,7 +870,7 @@ errors++;
 }
 if((typeof data41 == "number") && (isFinite(data41))){
 if(data41 < 0 || isNaN(data41)){
-const err58 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err58 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema12.properties.limit,data:data41};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -865,8 +882,9 @@ errors++;
 }
 }
 if(data39.optional !== undefined){
-if(typeof data39.optional !== "boolean"){
-const err59 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data42 = data39.optional;
+if(typeof data42 !== "boolean"){
+const err59 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.optional.type,parentSchema:schema12.properties.optional,data:data42};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -879,7 +897,7 @@ errors++;
 if(data39.scope !== undefined){
 let data43 = data39.scope;
 if(!((data43 === "global") || (data43 === "container"))){
-const err60 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err60 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.scope.enum,parentSchema:schema12.properties.scope,data:data43};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -891,7 +909,7 @@ errors++;
 }
 }
 else {
-const err61 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err61 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data39};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -904,7 +922,7 @@ var _valid5 = _errs109 === errors;
 valid29 = valid29 || _valid5;
 }
 if(!valid29){
-const err62 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err62 = {instancePath:instancePath+"/provides/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/provides/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.provides.additionalProperties.anyOf,parentSchema:schema11.properties.provides.additionalProperties,data:data39};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -927,7 +945,7 @@ vErrors = null;
 }
 }
 else {
-const err63 = {instancePath:instancePath+"/provides",schemaPath:"#/properties/provides/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err63 = {instancePath:instancePath+"/provides",schemaPath:"#/properties/provides/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.provides.type,parentSchema:schema11.properties.provides,data:data38};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -946,7 +964,7 @@ const _errs124 = errors;
 let valid33 = false;
 const _errs125 = errors;
 if(typeof data45 !== "string"){
-const err64 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err64 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.requires.additionalProperties.anyOf[0].type,parentSchema:schema11.properties.requires.additionalProperties.anyOf[0],data:data45};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -961,7 +979,7 @@ if(!valid33){
 const _errs127 = errors;
 if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
 if(data45.interface === undefined){
-const err65 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'"};
+const err65 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/required",keyword:"required",params:{missingProperty: "interface"},message:"must have required property '"+"interface"+"'",schema:schema12.required,parentSchema:schema12,data:data45};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -971,8 +989,9 @@ vErrors.push(err65);
 errors++;
 }
 if(data45.interface !== undefined){
-if(typeof data45.interface !== "string"){
-const err66 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data46 = data45.interface;
+if(typeof data46 !== "string"){
+const err66 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/interface",schemaPath:"#/definitions/endpoint/properties/interface/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.interface.type,parentSchema:schema12.properties.interface,data:data46};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -985,7 +1004,7 @@ errors++;
 if(data45.limit !== undefined){
 let data47 = data45.limit;
 if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
-const err67 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err67 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema12.properties.limit.type,parentSchema:schema12.properties.limit,data:data47};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -996,7 +1015,7 @@ errors++;
 }
 if((typeof data47 == "number") && (isFinite(data47))){
 if(data47 < 0 || isNaN(data47)){
-const err68 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err68 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/limit",schemaPath:"#/definitions/endpoint/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema12.properties.limit,data:data47};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -1008,8 +1027,9 @@ errors++;
 }
 }
 if(data45.optional !== undefined){
-if(typeof data45.optional !== "boolean"){
-const err69 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data48 = data45.optional;
+if(typeof data48 !== "boolean"){
+const err69 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/optional",schemaPath:"#/definitions/endpoint/properties/optional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.optional.type,parentSchema:schema12.properties.optional,data:data48};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -1022,7 +1042,7 @@ errors++;
 if(data45.scope !== undefined){
 let data49 = data45.scope;
 if(!((data49 === "global") || (data49 === "container"))){
-const err70 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values"};
+const err70 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/scope",schemaPath:"#/definitions/endpoint/properties/scope/enum",keyword:"enum",params:{allowedValues: schema12.properties.scope.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.scope.enum,parentSchema:schema12.properties.scope,data:data49};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -1034,7 +1054,7 @@ errors++;
 }
 }
 else {
-const err71 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err71 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/endpoint/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema12.type,parentSchema:schema12,data:data45};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -1047,7 +1067,7 @@ var _valid6 = _errs127 === errors;
 valid33 = valid33 || _valid6;
 }
 if(!valid33){
-const err72 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+const err72 = {instancePath:instancePath+"/requires/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/requires/additionalProperties/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema11.properties.requires.additionalProperties.anyOf,parentSchema:schema11.properties.requires.additionalProperties,data:data45};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -1070,7 +1090,7 @@ vErrors = null;
 }
 }
 else {
-const err73 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err73 = {instancePath:instancePath+"/requires",schemaPath:"#/properties/requires/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.requires.type,parentSchema:schema11.properties.requires,data:data44};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -1089,7 +1109,7 @@ if(data51 && typeof data51 == "object" && !Array.isArray(data51)){
 if(data51.type !== undefined){
 let data52 = data51.type;
 if(!((data52 === "file") || (data52 === "oci-image"))){
-const err74 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/resource/properties/type/enum",keyword:"enum",params:{allowedValues: schema15.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err74 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/resource/properties/type/enum",keyword:"enum",params:{allowedValues: schema15.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.type.enum,parentSchema:schema15.properties.type,data:data52};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -1100,8 +1120,9 @@ errors++;
 }
 }
 if(data51.filename !== undefined){
-if(typeof data51.filename !== "string"){
-const err75 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/filename",schemaPath:"#/definitions/resource/properties/filename/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data53 = data51.filename;
+if(typeof data53 !== "string"){
+const err75 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/filename",schemaPath:"#/definitions/resource/properties/filename/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.filename.type,parentSchema:schema15.properties.filename,data:data53};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -1112,8 +1133,9 @@ errors++;
 }
 }
 if(data51.description !== undefined){
-if(typeof data51.description !== "string"){
-const err76 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/resource/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data54 = data51.description;
+if(typeof data54 !== "string"){
+const err76 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/resource/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.description.type,parentSchema:schema15.properties.description,data:data54};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -1125,7 +1147,7 @@ errors++;
 }
 }
 else {
-const err77 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/resource/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err77 = {instancePath:instancePath+"/resources/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/resource/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema15.type,parentSchema:schema15,data:data51};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1137,7 +1159,7 @@ errors++;
 }
 }
 else {
-const err78 = {instancePath:instancePath+"/resources",schemaPath:"#/properties/resources/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err78 = {instancePath:instancePath+"/resources",schemaPath:"#/properties/resources/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.resources.type,parentSchema:schema11.properties.resources,data:data50};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1154,7 +1176,7 @@ for(const key7 in data55){
 let data56 = data55[key7];
 if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
 if(data56.type === undefined){
-const err79 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err79 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema16.required,parentSchema:schema16,data:data56};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1166,7 +1188,7 @@ errors++;
 if(data56.type !== undefined){
 let data57 = data56.type;
 if(!((data57 === "filesystem") || (data57 === "block"))){
-const err80 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/storage/properties/type/enum",keyword:"enum",params:{allowedValues: schema16.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err80 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/type",schemaPath:"#/definitions/storage/properties/type/enum",keyword:"enum",params:{allowedValues: schema16.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema16.properties.type.enum,parentSchema:schema16.properties.type,data:data57};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1177,8 +1199,9 @@ errors++;
 }
 }
 if(data56.description !== undefined){
-if(typeof data56.description !== "string"){
-const err81 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/storage/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data58 = data56.description;
+if(typeof data58 !== "string"){
+const err81 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/description",schemaPath:"#/definitions/storage/properties/description/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema16.properties.description.type,parentSchema:schema16.properties.description,data:data58};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1189,8 +1212,9 @@ errors++;
 }
 }
 if(data56.location !== undefined){
-if(typeof data56.location !== "string"){
-const err82 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/location",schemaPath:"#/definitions/storage/properties/location/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data59 = data56.location;
+if(typeof data59 !== "string"){
+const err82 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/location",schemaPath:"#/definitions/storage/properties/location/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema16.properties.location.type,parentSchema:schema16.properties.location,data:data59};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1201,8 +1225,9 @@ errors++;
 }
 }
 if(data56["read-only"] !== undefined){
-if(typeof data56["read-only"] !== "boolean"){
-const err83 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/read-only",schemaPath:"#/definitions/storage/properties/read-only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data60 = data56["read-only"];
+if(typeof data60 !== "boolean"){
+const err83 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/read-only",schemaPath:"#/definitions/storage/properties/read-only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema16.properties["read-only"].type,parentSchema:schema16.properties["read-only"],data:data60};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1213,8 +1238,9 @@ errors++;
 }
 }
 if(data56.shared !== undefined){
-if(typeof data56.shared !== "boolean"){
-const err84 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/shared",schemaPath:"#/definitions/storage/properties/shared/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data61 = data56.shared;
+if(typeof data61 !== "boolean"){
+const err84 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/shared",schemaPath:"#/definitions/storage/properties/shared/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema16.properties.shared.type,parentSchema:schema16.properties.shared,data:data61};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1228,7 +1254,7 @@ if(data56.multiple !== undefined){
 let data62 = data56.multiple;
 if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
 if(data62.range === undefined){
-const err85 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/required",keyword:"required",params:{missingProperty: "range"},message:"must have required property '"+"range"+"'"};
+const err85 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/required",keyword:"required",params:{missingProperty: "range"},message:"must have required property '"+"range"+"'",schema:schema16.properties.multiple.required,parentSchema:schema16.properties.multiple,data:data62};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1239,7 +1265,7 @@ errors++;
 }
 for(const key8 in data62){
 if(!(key8 === "range")){
-const err86 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+const err86 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema16.properties.multiple,data:data62};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1252,7 +1278,7 @@ errors++;
 if(data62.range !== undefined){
 let data63 = data62.range;
 if((typeof data63 !== "string") && (!(((typeof data63 == "number") && (!(data63 % 1) && !isNaN(data63))) && (isFinite(data63))))){
-const err87 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple/range",schemaPath:"#/definitions/storage/properties/multiple/properties/range/type",keyword:"type",params:{type: schema16.properties.multiple.properties.range.type},message:"must be string,integer"};
+const err87 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple/range",schemaPath:"#/definitions/storage/properties/multiple/properties/range/type",keyword:"type",params:{type: schema16.properties.multiple.properties.range.type},message:"must be string,integer",schema:schema16.properties.multiple.properties.range.type,parentSchema:schema16.properties.multiple.properties.range,data:data63};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1264,7 +1290,7 @@ errors++;
 }
 }
 else {
-const err88 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err88 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/multiple",schemaPath:"#/definitions/storage/properties/multiple/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema16.properties.multiple.type,parentSchema:schema16.properties.multiple,data:data62};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1277,7 +1303,7 @@ errors++;
 if(data56["minimum-size"] !== undefined){
 let data64 = data56["minimum-size"];
 if((typeof data64 !== "string") && (!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64))))){
-const err89 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum-size",schemaPath:"#/definitions/storage/properties/minimum-size/type",keyword:"type",params:{type: schema16.properties["minimum-size"].type},message:"must be string,integer"};
+const err89 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/minimum-size",schemaPath:"#/definitions/storage/properties/minimum-size/type",keyword:"type",params:{type: schema16.properties["minimum-size"].type},message:"must be string,integer",schema:schema16.properties["minimum-size"].type,parentSchema:schema16.properties["minimum-size"],data:data64};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1292,8 +1318,9 @@ let data65 = data56.properties;
 if(Array.isArray(data65)){
 const len8 = data65.length;
 for(let i8=0; i8<len8; i8++){
-if(!(data65[i8] === "transient")){
-const err90 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties/" + i8,schemaPath:"#/definitions/storage/properties/properties/items/enum",keyword:"enum",params:{allowedValues: schema16.properties.properties.items.enum},message:"must be equal to one of the allowed values"};
+let data66 = data65[i8];
+if(!(data66 === "transient")){
+const err90 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties/" + i8,schemaPath:"#/definitions/storage/properties/properties/items/enum",keyword:"enum",params:{allowedValues: schema16.properties.properties.items.enum},message:"must be equal to one of the allowed values",schema:schema16.properties.properties.items.enum,parentSchema:schema16.properties.properties.items,data:data66};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1305,7 +1332,7 @@ errors++;
 }
 }
 else {
-const err91 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties",schemaPath:"#/definitions/storage/properties/properties/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err91 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1")+"/properties",schemaPath:"#/definitions/storage/properties/properties/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema16.properties.properties.type,parentSchema:schema16.properties.properties,data:data65};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1317,7 +1344,7 @@ errors++;
 }
 }
 else {
-const err92 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err92 = {instancePath:instancePath+"/storage/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/definitions/storage/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema16.type,parentSchema:schema16,data:data56};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1329,7 +1356,7 @@ errors++;
 }
 }
 else {
-const err93 = {instancePath:instancePath+"/storage",schemaPath:"#/properties/storage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err93 = {instancePath:instancePath+"/storage",schemaPath:"#/properties/storage/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.properties.storage.type,parentSchema:schema11.properties.storage,data:data55};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1340,8 +1367,9 @@ errors++;
 }
 }
 if(data.subordinate !== undefined){
-if(typeof data.subordinate !== "boolean"){
-const err94 = {instancePath:instancePath+"/subordinate",schemaPath:"#/properties/subordinate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+let data67 = data.subordinate;
+if(typeof data67 !== "boolean"){
+const err94 = {instancePath:instancePath+"/subordinate",schemaPath:"#/properties/subordinate/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema11.properties.subordinate.type,parentSchema:schema11.properties.subordinate,data:data67};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1356,8 +1384,9 @@ let data68 = data.terms;
 if(Array.isArray(data68)){
 const len9 = data68.length;
 for(let i9=0; i9<len9; i9++){
-if(typeof data68[i9] !== "string"){
-const err95 = {instancePath:instancePath+"/terms/" + i9,schemaPath:"#/properties/terms/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let data69 = data68[i9];
+if(typeof data69 !== "string"){
+const err95 = {instancePath:instancePath+"/terms/" + i9,schemaPath:"#/properties/terms/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema11.properties.terms.items.type,parentSchema:schema11.properties.terms.items,data:data69};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1369,7 +1398,7 @@ errors++;
 }
 }
 else {
-const err96 = {instancePath:instancePath+"/terms",schemaPath:"#/properties/terms/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err96 = {instancePath:instancePath+"/terms",schemaPath:"#/properties/terms/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema11.properties.terms.type,parentSchema:schema11.properties.terms,data:data68};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1381,7 +1410,7 @@ errors++;
 }
 }
 else {
-const err97 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err97 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema11.type,parentSchema:schema11,data};
 if(vErrors === null){
 vErrors = [err97];
 }
