@@ -93,6 +93,10 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   const io = options.io ?? processIo();
   try {
     const program = buildProgram({ ...options, io });
+    if (argv[0] === "--version") {
+      io.out(`${(await import("./commands/version.ts")).fullVersion()}\n`);
+      return 0;
+    }
     if (argv.length === 0) {
       io.out(program.helpInformation());
       return 0;

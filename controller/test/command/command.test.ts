@@ -351,6 +351,7 @@ describe("without a controller", { timeout: 60_000 }, () => {
     const help = await server.spawned("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/deploy .*Deploy a local charm/);
+    expect(await server.spawned("--version")).toEqual(await server.spawned("version"));
     expect(await server.spawned("version", "--all", "--format", "json")).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^\{"version":"3\.6\.\d+-/) as string,
