@@ -91,10 +91,9 @@ describe("a charm in which everything goes wrong", () => {
   });
 
   test("fails the hook with what nobody awaited", async () => {
-    const started = performance.now();
+    // At once: what it awaits itself takes longer than this test may.
     const { exitCode, stderr } = await charm.dispatch("start");
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("nobody awaits this")]);
-    expect(performance.now() - started).toBeLessThan(4_000);
   });
 
   test("ends as it says itself, keeping nothing", async () => {

@@ -9,7 +9,7 @@ class WildCharm extends Charm {
     });
     framework.observe(this.on.start, async () => {
       void Promise.reject(new Error("nobody awaits this"));
-      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
     });
     framework.observe(this.on.configChanged, () => {
       this.stored.set("seen", true);
