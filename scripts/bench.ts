@@ -16,6 +16,11 @@ const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark>
     about: "a machine from its image to booted with an address, against systemd's own boot in it",
     load: async () => (await import("../test/bench/boot.ts")).boot,
   },
+  lib: {
+    about:
+      "what the framework costs: a hook against the runtime and ops for Python, hooks in memory, the model's events",
+    load: async () => (await import("../test/bench/lib.ts")).lib,
+  },
   hook: {
     about: "a minimal hook of a packed charm, against the same runtime spawning two empty processes",
     load: async () => (await import("../test/bench/hook.ts")).hook,

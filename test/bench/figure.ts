@@ -28,7 +28,7 @@ export function against(
     unit,
     yardstick,
     ratio,
-    ...(most === undefined ? {} : { goal: `≤ ${most.toFixed(1)}`, ok: ratio <= most }),
+    ...(most === undefined ? {} : { goal: `≤ ${most.toFixed(most < 1 ? 2 : 1)}`, ok: ratio <= most }),
   };
 }
 
