@@ -90,7 +90,7 @@ const mostKeys = 1000;
 function meantBy(error: ErrorObject): string | undefined {
   const known = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
   const present = typeof error.data === "object" && error.data !== null ? Object.keys(error.data) : [];
-  const free = known.filter((name) => !Object.hasOwn((error.data ?? {}) as object, name));
+  const free = known.filter((name) => !Object.hasOwn(error.data ?? {}, name));
   switch (error.keyword) {
     case "additionalProperties":
       return nearMiss(childOf(error) ?? "", free);
