@@ -50,10 +50,12 @@ const environments: Record<string, Environment> = {
     run: () => vitest("system", "test/e2e/"),
   },
   faults: {
-    about: "long runs of seeded faults",
+    about: "many random histories of the model, with seeds that are printed when one fails",
     onDemand: true,
-    needsHost: true,
-    run: () => vitest("system", "test/faults/"),
+    run: () => {
+      process.env["CANTRIP_HISTORIES"] ??= "2000";
+      return vitest("unit", "model/test/property");
+    },
   },
 };
 
