@@ -384,7 +384,7 @@ describe("things that die", () => {
       "its machine to be in the making",
       async () =>
         Object.entries((await status()).machines).some(
-          ([id, machine]) => !before.includes(id) && /^juju-/.test(machine["instance-id"] ?? ""),
+          ([id, machine]) => !before.includes(id) && (machine["instance-id"] ?? "").startsWith("juju-"),
         ),
       { timeoutMs: 60_000, everyMs: 50 },
     );
