@@ -6,7 +6,7 @@ import { validate } from "./generated/bundle.validator.js";
 import { isApplicationName, isMachineId } from "./names.ts";
 import { nearMiss } from "./near-miss.ts";
 import { located } from "./places.ts";
-import { readYaml } from "./yaml.ts";
+import { readYaml, readYamlDocuments } from "./yaml.ts";
 
 export type {
   Application as BundleApplication,
@@ -16,6 +16,23 @@ export type {
 
 const file = "bundle.yaml";
 type Refuse = (path: readonly string[], reason: string) => never;
+
+/** A bundle's file: the base first, then the overlays in the order in which they apply. */
+export interface Bundle {
+  readonly base: BundleFile;
+  readonly overlays: readonly BundleFile[];
+}
+
+/**
+ * A whole bundle file from its YAML text, one document or several.
+ * @throws MetadataError with all problems of the first document that has some
+ */
+export function parseBundleFile(text: string): Bundle {
+  const [first, ...others] = readYamlDocuments(file, text);
+  const base = located(text, () => bundleOf(first));
+  const overlays = others.map((raw, index) => located(text, () => overlayOf(raw), index + 1));
+  return { base, overlays };
+}
 
 /**
  * The base of a bundle from its YAML text, one document.

@@ -32,9 +32,9 @@ export {
   parseManifest,
 } from "./charm/parse.ts";
 export { parseSizeMiB } from "./charm/size.ts";
-export { YamlFloat, readYaml, textOfYaml, writeYaml } from "./yaml.ts";
+export { YamlFloat, readYaml, readYamlDocuments, textOfYaml, writeYaml } from "./yaml.ts";
 export * from "./databags/k8s-cluster.ts";
-export { bundleOf, integrationsOf, overlayOf, parseBundle, parseOverlay } from "./bundle.ts";
-export type { BundleApplication, BundleFile, BundleMachine } from "./bundle.ts";
+export { bundleOf, integrationsOf, overlayOf, parseBundle, parseBundleFile, parseOverlay } from "./bundle.ts";
+export type { Bundle, BundleApplication, BundleFile, BundleMachine } from "./bundle.ts";
 export { parseCharmProject } from "./charm/project.ts";
 export { type CharmFacts, charmTypesOf } from "./charm/types.ts";

@@ -3,22 +3,23 @@ import { type Event, EVENT_ID, getScalarValue, parseEvents } from "js-yaml";
 import { MetadataError } from "./errors.ts";
 
 /**
- * What `read` makes of a file with this text; problems that it throws get their lines.
+ * What `read` makes of a file with this text; problems that it throws get their lines. Of several YAML documents,
+ * `document` says which one it reads, counted from 0.
  * @throws MetadataError
  */
-export function located<Value>(text: string, read: () => Value): Value {
+export function located<Value>(text: string, read: () => Value, document = 0): Value {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof MetadataError)) throw error;
-    throw withLines(error, text);
+    throw withLines(error, text, document);
   }
 }
 
-function withLines(error: MetadataError, text: string): MetadataError {
+function withLines(error: MetadataError, text: string, document: number): MetadataError {
   if (error.problems.every(({ line, path, key }) => line !== undefined || (path ?? key) === undefined))
     return error;
-  const lineOf = linesOf(text);
+  const lineOf = linesOf(text, document);
   const problems = error.problems.map((problem) => {
     const path = problem.path ?? problem.key?.split(".");
     const line = problem.line ?? (path && lineOf(path));
@@ -39,8 +40,8 @@ interface Frame {
 const joined = (path: readonly string[]): string => path.map((part) => JSON.stringify(part)).join("/");
 
 /** The line of the deepest part of a path that the text has; what came by an alias or a merge is at its owner. */
-function linesOf(text: string): (path: readonly string[]) => number | undefined {
-  const offsets = offsetsOf(text);
+function linesOf(text: string, document: number): (path: readonly string[]) => number | undefined {
+  const offsets = offsetsOf(text, document);
   const ends = [...text.matchAll(/\n/g)].map(({ index }) => index);
   return (path) => {
     for (let length = path.length; length > 0; length--) {
@@ -62,14 +63,14 @@ function countBelow(ascending: readonly number[], bound: number): number {
   return low;
 }
 
-function offsetsOf(text: string): Map<string, number> {
+function offsetsOf(text: string, document: number): Map<string, number> {
   const offsets = new Map<string, number>();
   const stack: Frame[] = [];
-  let documents = 0;
+  let documents = -1;
   for (const event of parseEvents(text, {})) {
     if (event.type === EVENT_ID.DOCUMENT) documents += 1;
-    if (documents > 1) break;
-    step(event, { text, stack, offsets });
+    if (documents > document) break;
+    if (documents === document) step(event, { text, stack, offsets });
   }
   return offsets;
 }

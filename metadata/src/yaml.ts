@@ -11,6 +11,7 @@ import {
   dump,
   floatCoreTag,
   load,
+  loadAll,
   mergeTag,
 } from "js-yaml";
 import { MetadataError } from "./errors.ts";
@@ -81,9 +82,27 @@ export function readYaml(file: string, text: string, { markFloats = false } = {}
   return value;
 }
 
+/**
+ * The values of all YAML documents of a text, at least one: a text that says nothing is one that is `null`.
+ * @throws MetadataError naming `file` and the place
+ */
+export function readYamlDocuments(file: string, text: string): readonly [unknown, ...unknown[]] {
+  if (text.length > largestFile) throw tooLarge(file);
+  if (text.includes("\uFFFD")) throw notUtf8(file, text.split("\uFFFD")[0]);
+  const body = text.replace(/^\uFEFF/, "");
+  const values = inYaml(file, () => loadAll(body, { schema: jujuSchema }));
+  refuseExpansion(file, body, values);
+  const [first = null, ...others] = values;
+  return [first, ...others];
+}
+
 function loaded(file: string, body: string, markFloats: boolean): unknown {
+  return inYaml(file, () => load(body, { schema: markFloats ? floatSchema : jujuSchema }));
+}
+
+function inYaml<Value>(file: string, read: () => Value): Value {
   try {
-    return load(body, { schema: markFloats ? floatSchema : jujuSchema });
+    return read();
   } catch (error) {
     const why = error instanceof YAMLException ? whereAndWhy(error) : String(error);
     const line = error instanceof YAMLException && error.mark ? error.mark.line + 1 : undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { integrationsOf, parseBundle, parseOverlay } from "@cantrip/metadata";
+import { integrationsOf, parseBundle, parseBundleFile, parseOverlay } from "@cantrip/metadata";
 
 const cluster = `default-base: ubuntu@24.04
 applications:
@@ -66,4 +66,16 @@ test.each([
   ["applications: {a: {charm: a}}\nrelations: []\nintegrations: []", 'integrations: the same as "relations"'],
 ])("refused bundle: %s", (text, reason) => {
   expect(() => parseBundle(text)).toThrow(reason);
+});
+
+test("a file has a base and overlays, and lines are those of the file", () => {
+  const { base, overlays } = parseBundleFile(`${cluster}---\napplications: {k8s: {num_units: 1}}\n--- {}\n`);
+  expect(Object.keys(base.applications ?? {})).toEqual(["k8s", "k8s-worker"]);
+  expect(overlays).toEqual([{ applications: { k8s: { num_units: 1 } } }, {}]);
+  const wrong = `applications: {a: {charm: a}}\n---\napplications:\n  a:\n    num_unit: 1\n`;
+  expect(() => parseBundleFile(wrong)).toThrow(
+    'bundle.yaml:5: applications.a.num_unit: unknown key: did you mean "num_units"?',
+  );
+  expect(() => parseBundleFile("")).toThrow("bundle.yaml: must be a map, not empty");
+  expect(() => parseBundleFile("a: [")).toThrow("not YAML");
 });
