@@ -376,7 +376,7 @@ export class UnitWorker {
       gone.removeEventListener("abort", onGone);
       const failure = exit.code === undefined ? failureOf(exit) : undefined;
       const { changes } = context.buffer;
-      if (exit.code === 0) await this.#parts.link.call("FinishExec", { unit: this.name, command, changes });
+      if (exit.code === 0) await this.#parts.link.call("FinishExec", { unit: this.name, changes });
       const stderr = failure ? `${captured.stderr}ERROR ${failure}\n` : captured.stderr;
       return { stdout: captured.stdout, stderr, exitCode: exit.code ?? 1 };
     });

@@ -195,25 +195,14 @@ async function finishTask(call: AgentCall): Promise<unknown> {
 }
 
 /**
- * What a juju-exec on the machine has buffered is committed as a task of its own, which has already run: the log shows
- * who changed what. One that changed nothing leaves no trace. No agent is offered the task in between: nothing is awaited.
+ * What a juju-exec on the machine has buffered is one command of the model: a kill leaves it committed or not begun. One that
+ * changed nothing leaves no trace.
  */
 async function finishExec(call: AgentCall): Promise<unknown> {
   const { name: unit } = ownUnit(call);
   const changes = call.params["changes"] as HookChanges;
   if (JSON.stringify(changes) === JSON.stringify(emptyBuffer().changes)) return {};
-  const parameters = { command: text(call, "command") };
-  await run(call, {
-    type: "enqueue-action",
-    requests: [{ receiver: unit, action: "juju-exec", parameters }],
-  });
-  const task = String(call.model.state.counters.task);
-  await run(call, { type: "start-task", task });
-  const done: ActionResult = { status: "completed", message: "", results: { "return-code": 0 } };
-  await run(call, { type: "finish-task", task, unit, result: done, changes });
-  const ended = call.model.state.tasks[task];
-  if (ended?.status === "failed")
-    throw new ApiError("bad request", `${ended.message}: ${String(ended.results["stderr"])}`);
+  await run(call, { type: "commit-exec", unit, changes });
   return {};
 }
 

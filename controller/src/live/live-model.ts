@@ -172,7 +172,7 @@ export class Model implements LiveModel {
       const changes = this.#withoutContents(command.outcome.changes, contents);
       return { ...command, outcome: { ...command.outcome, changes } };
     }
-    if (command.type === "finish-task" && command.changes) {
+    if ((command.type === "finish-task" || command.type === "commit-exec") && command.changes) {
       return { ...command, changes: this.#withoutContents(command.changes, contents) };
     }
     return command;
