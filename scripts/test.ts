@@ -42,7 +42,7 @@ const environments: Record<string, Environment> = {
   },
   compat: {
     about: "the framework beside ops for Python: the same charm, events and hook tools",
-    run: () => vitest("system", "test/compat/"),
+    run: () => vitest("system", "test/compat/ops/"),
   },
   e2e: {
     about: "the cantrip command, from nothing to a cluster and back",

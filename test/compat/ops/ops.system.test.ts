@@ -8,38 +8,38 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endingCases } from "./cases/endings.ts";
 import { eventCases } from "./cases/events.ts";
 import { toolCases } from "./cases/tools.ts";
-import { opsPython } from "./python.ts";
+import { type OpsPython, opsPython } from "./python.ts";
 import { type Case, Twins } from "./twins.ts";
 
-const ops = await opsPython();
 const differences = readFileSync(join(import.meta.dirname, "../../../docs/ops-differences.md"), "utf8");
 const exitsOf = ({ exits, hooks }: Case): readonly number[] => exits ?? hooks.map(() => 0);
 
-describe.skipIf("missing" in ops)(
-  "missing" in ops ? `beside ops (skipped: ${ops.missing})` : "beside ops",
-  () => {
-    let twins: Twins;
-    beforeAll(async () => {
-      if (!("missing" in ops)) twins = await Twins.start(ops);
-    });
-    afterAll(() => twins?.stop());
+function compare(ops: OpsPython): void {
+  let twins: Twins;
+  beforeAll(async () => {
+    twins = await Twins.start(ops);
+  });
+  afterAll(() => twins.stop());
 
-    describe.each([
-      ["events", eventCases],
-      ["tools", toolCases],
-      ["endings", endingCases],
-    ] as const)("%s", (_, cases) => {
-      test.each(cases)("$title", async (one) => {
-        const { ours, theirs } = await twins.run(one);
-        const said = `${ours.said}\n--- ops:\n${theirs.said}`;
-        expect(
-          theirs.outcomes.map(({ exitCode }) => exitCode),
-          said,
-        ).toEqual(exitsOf(one));
-        if (one.differs === undefined) return expect(ours.outcomes, said).toEqual(theirs.outcomes);
-        expect(differences).toContain(`\`${one.differs}\``);
-        expect(ours.outcomes, `no longer different: ${one.differs}`).not.toEqual(theirs.outcomes);
-      });
+  describe.each([
+    ["events", eventCases],
+    ["tools", toolCases],
+    ["endings", endingCases],
+  ] as const)("%s", (_, cases) => {
+    test.each(cases)("$title", async (one) => {
+      const { ours, theirs } = await twins.run(one);
+      const said = `${ours.said}\n--- ops:\n${theirs.said}`;
+      expect(
+        theirs.outcomes.map(({ exitCode }) => exitCode),
+        said,
+      ).toEqual(exitsOf(one));
+      if (one.differs === undefined) return expect(ours.outcomes, said).toEqual(theirs.outcomes);
+      expect(differences).toContain(`\`${one.differs}\``);
+      expect(ours.outcomes, `no longer different: ${one.differs}`).not.toEqual(theirs.outcomes);
     });
-  },
-);
+  });
+}
+
+const ops = await opsPython();
+if ("missing" in ops) test.skip(`beside ops (skipped: ${ops.missing})`, () => undefined);
+else describe("beside ops", () => compare(ops));

@@ -16,8 +16,10 @@ export interface OpsPython {
   readonly site: string;
 }
 
-const message = (error: unknown): string =>
-  ((error as { stderr?: string }).stderr?.trim().split("\n").at(-1) || String(error)).slice(0, 200);
+function message(error: unknown): string {
+  const { stderr, originalMessage } = error as { stderr?: string; originalMessage?: string };
+  return (stderr?.trim().split("\n").at(-1) || originalMessage || String(error)).slice(0, 200);
+}
 
 /** Where `ops` is, or why it is not. */
 export async function opsPython(): Promise<OpsPython | { readonly missing: string }> {
@@ -51,9 +53,18 @@ async function install(cache: string, site: string): Promise<void> {
       `ops==${opsVersion}`,
     ];
     await execa(join(scratch, "venv", "bin", "pip"), pip, options);
-    if (!existsSync(site)) renameSync(join(scratch, "site"), site);
+    renameUnlessThere(join(scratch, "site"), site);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function renameUnlessThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    // Someone else was first: theirs is as good.
+    if (!existsSync(to)) throw error;
   }
 }
 
