@@ -50,11 +50,13 @@ const environments: Record<string, Environment> = {
     run: () => vitest("system", "test/e2e/"),
   },
   faults: {
-    about: "many random histories of the model, with seeds that are printed when one fails",
+    about:
+      "long runs: random histories of the model, up killed at random moments, image collection (seeds are printed)",
     onDemand: true,
-    run: () => {
+    needsHost: true,
+    run: async () => {
       process.env["CANTRIP_HISTORIES"] ??= "2000";
-      return vitest("unit", "model/test/property");
+      return sum(await vitest("unit", "model/test/property"), await vitest("system", "test/faults/"));
     },
   },
 };
@@ -109,6 +111,13 @@ async function vitest(project: string, ...folders: string[]): Promise<Tally> {
     return { passed: 0, failed: 1, skipped: 0, reasons: [] };
   }
 }
+
+const sum = (one: Tally, other: Tally): Tally => ({
+  passed: one.passed + other.passed,
+  failed: one.failed + other.failed,
+  skipped: one.skipped + other.skipped,
+  reasons: [...one.reasons, ...other.reasons],
+});
 
 interface VitestReport {
   readonly numPassedTests: number;

@@ -16,6 +16,7 @@ export function addUpCommands(program: Command, io: Io): void {
     .option("--workers <n>", "how many workers (default: 1, or as many as there are)", count)
     .option("--model <name>", "name of the model (default: k8s)", modelName)
     .option("--offline", "cut the machines off from the outside")
+    .option("--no-offline", "give them a way out again")
     .option("--prepare", "fill the caches (components, image, charms) and stop")
     .addOption(format())
     .action(

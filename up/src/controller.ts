@@ -37,8 +37,11 @@ export function daemonOf(
   };
 }
 
-/** Writes what the machines are made of, and returns the service that reads it. */
-export async function controllerDaemon(paths: Paths, settings: Settings): Promise<Daemon> {
+/** Writes what the machines are made of, and returns the service that reads it, and whether it must read it anew. */
+export async function controllerDaemon(
+  paths: Paths,
+  settings: Settings,
+): Promise<{ daemon: Daemon; changed: boolean }> {
   const { runtimeDir, agentDir, packagesDir } = await boundFolders(paths.cache);
   const config: MachinesConfig = {
     instance: machinesOptions(paths, settings),
@@ -51,10 +54,14 @@ export async function controllerDaemon(paths: Paths, settings: Settings): Promis
   };
   await mkdir(controllerState(paths), { recursive: true, mode: 0o700 });
   for (const folder of [runtimeDir, agentDir, packagesDir]) await mkdir(folder, { recursive: true });
+  const [text, before] = [
+    `${JSON.stringify(config, null, 2)}\n`,
+    await readFile(configFile(paths), "utf8").catch(() => undefined),
+  ];
   const temporary = `${configFile(paths)}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(config, null, 2)}\n`);
+  await writeFile(temporary, text);
   await rename(temporary, configFile(paths));
-  return daemonOf(paths, settings);
+  return { daemon: daemonOf(paths, settings), changed: before !== undefined && before !== text };
 }
 
 interface Identity {

@@ -54,6 +54,14 @@ export function unitLines(
     );
 }
 
+/** Applications of our charms that have units, under whatever names. */
+export const ourApplications = ({ applications }: StatusDocument): string[] =>
+  Object.keys(applications).filter(
+    (name) =>
+      ours.has(applications[name]?.["charm-name"] ?? "") &&
+      Object.keys(applications[name]?.units ?? {}).length > 0,
+  );
+
 function presentStep(workload: Stated, agent: Stated, instance: Stated | undefined): string {
   if (agent.current === "allocating" && instance && instance.current !== "running")
     return instance.message ? `machine: ${instance.message}` : `machine ${instance.current}`;

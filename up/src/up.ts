@@ -11,7 +11,7 @@ import { openMachines, preflight, type Finding, type NspawnMachines } from "@can
 import { makeArtifacts, type Artifacts } from "./artifacts.ts";
 import { Client, clientDirectory } from "./client.ts";
 import { controllerDaemon, controllerFacts, waitForController } from "./controller.ts";
-import { start } from "./daemon.ts";
+import { start, stop } from "./daemon.ts";
 import { alone } from "./alone.ts";
 import { hostPackages, installPackages, missingPackages } from "./host-packages.ts";
 import { invoker, kubeconfigPath, type Invoker } from "./invoker.ts";
@@ -20,7 +20,7 @@ import { bridgeName, hostPaths, machinesOptions, type Paths } from "./paths.ts";
 import { Progress, type PhaseTime } from "./progress.ts";
 import { chooseRanges, rangesInUse } from "./ranges.ts";
 import { instanceName, readSettings, writeSettings, type Settings } from "./settings.ts";
-import { arrived, stuck, unitLines, type StatusDocument } from "./status.ts";
+import { arrived, ourApplications, stuck, unitLines, type StatusDocument } from "./status.ts";
 
 export interface UpOptions {
   readonly workers?: number;
@@ -78,7 +78,9 @@ async function bringUp(options: UpOptions): Promise<UpReport | undefined> {
       model: settings.model,
       signal: options.signal,
     });
-    const changed = await progress.phase("model", (note) => deployBundle(client, settings, artifacts, note));
+    const changed = await progress.phase("model", (note) =>
+      deployBundle(client, settings, artifacts, options.workers, note),
+    );
     if (started && !changed) await progress.phase("agents", () => waitForAgents(client));
     await progress.phase("cluster", () => waitForCluster(client, progress, options.signal));
     return await finish({
@@ -164,7 +166,8 @@ async function startController(
   person: Invoker,
   note: (text: string) => void,
 ): Promise<boolean> {
-  const daemon = await controllerDaemon(paths, settings);
+  const { daemon, changed } = await controllerDaemon(paths, settings);
+  if (changed) await stop(daemon);
   const started = await start(daemon);
   await waitForController(paths, settings, daemon);
   const facts = await controllerFacts(paths);
@@ -183,6 +186,7 @@ async function deployBundle(
   client: Client,
   settings: Settings,
   { charms, packageReference }: Artifacts,
+  wanted: number | undefined,
   note: (text: string) => void,
 ): Promise<boolean> {
   const { model, workers, ranges } = settings;
@@ -213,7 +217,12 @@ async function deployBundle(
     note("integrate k8s k8s-worker");
     await client.must(["integrate", "k8s", "k8s-worker"]);
   }
-  note(`${settings.model} on controller ${settings.instance}`);
+  const surplus = have > workers && wanted !== undefined;
+  if (surplus)
+    note(
+      `${have} workers are there, ${workers} were asked for: take one away with "cantrip remove-unit k8s-worker/N"`,
+    );
+  else note(`${settings.model} on controller ${settings.instance}`);
   return todo.length > 0 || mustRelate;
 }
 
@@ -227,14 +236,14 @@ interface Related {
   >;
 }
 
-/** What a controller that was just started says of its units is what they were; an answer of theirs makes it what they are. */
+/**
+ * What a controller that was just started says of its units is what they were; an answer of theirs makes it what they are.
+ * A unit that does not answer is declared lost meanwhile, and the wait for the cluster names it.
+ */
 async function waitForAgents(client: Client): Promise<void> {
-  const { applications } = await client.json<StatusDocument>(["status"]);
-  const names = Object.keys(applications).filter(
-    (name) => Object.keys(applications[name]?.units ?? {}).length > 0,
-  );
+  const names = ourApplications(await client.json<StatusDocument>(["status"]));
   if (names.length > 0)
-    await client.must(["exec", "--application", names.join(","), "--wait", "10m", "--", "true"]);
+    await client.run(["exec", "--application", names.join(","), "--wait", "60s", "--", "true"]);
 }
 
 /** @throws Error that names the units that did not arrive and what they say */
