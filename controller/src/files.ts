@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 
 export interface WriteOptions {
   readonly mode?: number;
-  /** false where only the death of a process must be survived, not that of the machine */
+  /** false where the file of before may come back when the machine dies; it is whole in any case */
   readonly durable?: boolean;
 }
 
@@ -20,7 +20,7 @@ export function writeFileAtomic(
     const fd = openSync(temporary, "wx", mode);
     try {
       for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-      if (durable) fsyncSync(fd);
+      fsyncSync(fd);
     } finally {
       closeSync(fd);
     }

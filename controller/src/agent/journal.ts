@@ -1,8 +1,8 @@
 /** What the agent keeps of the operation under way: enough to tell, after its own death, how it ended. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ActionResult, HookBuffer, OperationOutcome } from "@cantrip/model";
-import { writeFileAtomic } from "../files.ts";
+import { syncDirectory, writeFileAtomic } from "../files.ts";
 
 export interface JournalEntry {
   readonly operationId: string;
@@ -21,10 +21,11 @@ export class Journal {
   readonly #path: string;
   #entry: JournalEntry | undefined;
 
-  constructor(path: string) {
+  /** @param onTrouble is told of a journal that cannot be read; it is moved aside, so that the agent starts */
+  constructor(path: string, onTrouble: (text: string) => void) {
     this.#path = path;
     mkdirSync(dirname(path), { recursive: true });
-    this.#entry = read(path);
+    this.#entry = readOrMoveAside(path, onTrouble);
   }
 
   get entry(): JournalEntry | undefined {
@@ -35,7 +36,7 @@ export class Journal {
     this.#write(entry, true);
   }
 
-  /** The page cache outlives the agent, so progress is not synced; only the outcome is. */
+  /** Matters to the next agent of this boot only: a power cut may bring back what `begin` wrote, but nothing torn. */
   progress(more: Partial<JournalEntry>): void {
     if (this.#entry) this.#write({ ...this.#entry, ...more }, false);
   }
@@ -55,11 +56,24 @@ export class Journal {
   }
 }
 
-function read(path: string): JournalEntry | undefined {
+/** After a power cut a file may be empty or torn. What it said is lost: the controller offers the operation again. */
+function readOrMoveAside(path: string, onTrouble: (text: string) => void): JournalEntry | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as JournalEntry;
+    return entryOf(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Error(`cannot read the journal "${path}"`, { cause: error });
+    const aside = `${path}.bad`;
+    renameSync(path, aside);
+    syncDirectory(dirname(path));
+    const why = error instanceof Error ? error.message : String(error);
+    onTrouble(`cannot read the journal "${path}" (${why}): moved to "${aside}", going on without it`);
+    return undefined;
   }
+}
+
+function entryOf(value: unknown): JournalEntry {
+  const { operationId, kind, bootId } = (value ?? {}) as Partial<JournalEntry>;
+  if ([operationId, kind, bootId].some((field) => typeof field !== "string"))
+    throw new Error("expected an object with operationId, kind and bootId");
+  return value as JournalEntry;
 }

@@ -74,7 +74,9 @@ export class UnitWorker {
     this.#parts = parts;
     this.#paths = new UnitPaths(parts.dataDir, name);
     deployUnit(this.#paths, parts.hookTool);
-    this.#journal = new Journal(this.#paths.journal);
+    this.#journal = new Journal(this.#paths.journal, (text) =>
+      this.#log("juju.worker.uniter", "ERROR", text),
+    );
   }
 
   async start(): Promise<void> {
