@@ -1,7 +1,8 @@
 /**
  * What we change on the host, and how it is put back. A change is written down before it is made. Kernel settings belong
  * to the whole host, so instances share one record of the values that were there before the first of them
- * (/run/cantrip, gone with the boot that it is about): the last one to leave puts them back.
+ * (/run/cantrip, gone with the boot that it is about): the last one to leave puts them back. Where the shared record is
+ * lost, an instance's own copy stands in for it, but says nothing of the others: they may have left since.
  */
 import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -79,7 +80,7 @@ export async function applyHostChanges(
 ): Promise<void> {
   await withLock("host", async () => {
     await mkdir(folder, { recursive: true });
-    const record = await current();
+    const record = await current(id, localRecord);
     record.users = [...new Set([...record.users, id])];
     record.modules = [...new Set([...record.modules, ...(await missingModules())])];
     for (const key of touchedSysctls) await remember(record, key);
@@ -101,7 +102,7 @@ async function remember(record: HostRecord, key: string): Promise<void> {
 /** Puts the host back, if no other instance needs it as it is. */
 export async function undoHostChanges(id: string, localRecord: string): Promise<void> {
   await withLock("host", async () => {
-    const record = await current((await readJson<HostRecord>(localRecord)) ?? undefined);
+    const record = await current(id, localRecord);
     record.users = record.users.filter((user) => user !== id);
     if (record.users.length > 0) await save(record, localRecord);
     else await putBack(record);
@@ -125,10 +126,13 @@ async function putBack(record: HostRecord): Promise<void> {
 }
 
 /** The record of this boot: kernel settings do not survive one, so an older record says nothing. */
-async function current(fallback?: HostRecord): Promise<HostRecord> {
+async function current(id: string, localRecord: string): Promise<HostRecord> {
   const boot = await bootId();
-  const found = [await readJson<HostRecord>(shared), fallback].find((record) => record?.bootId === boot);
-  return found ?? { bootId: boot, users: [], sysctls: {}, modules: [] };
+  const record = await readJson<HostRecord>(shared);
+  if (record?.bootId === boot) return record;
+  const own = await readJson<HostRecord>(localRecord);
+  if (own?.bootId === boot) return { ...own, users: [id] };
+  return { bootId: boot, users: [], sysctls: {}, modules: [] };
 }
 
 async function save(record: HostRecord, localRecord: string): Promise<void> {

@@ -221,45 +221,61 @@ describe("the way out", () => {
 });
 
 describe("changes of the host", () => {
-  test("stay while another instance needs them, and are put back by the last unless somebody else set them since", async () => {
-    // With a /run and a network of its own: the settings in question are that network's.
+  /** With a /run and a network of its own: the settings in question are that network's. */
+  async function inOwnNetwork(steps: string): Promise<unknown> {
     const source = `import { applyHostChanges, undoHostChanges } from ${JSON.stringify(join(import.meta.dirname, "../src/host-changes.ts"))};
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
 const paths = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/net/ipv4/tcp_fin_timeout"];
-const values = () => paths.map((path) => Number(readFileSync(path, "utf8")));
+const seen = [];
+const look = () => seen.push(paths.map((path) => Number(readFileSync(path, "utf8"))));
 for (const [index, value] of [0, 64, 60].entries()) writeFileSync(paths[index], String(value));
 const wanted = { "net.ipv4.ip_forward": 1, "net.ipv4.ip_default_ttl": 99, "net.ipv4.tcp_fin_timeout": 30 };
-const seen = [];
-await applyHostChanges("a", "/run/a.json", wanted);
-await applyHostChanges("b", "/run/b.json", wanted);
-seen.push(values());
-await undoHostChanges("a", "/run/a.json");
-seen.push(values());
-writeFileSync(paths[1], "77");
-await undoHostChanges("b", "/run/b.json");
-seen.push(values());
+const apply = (id) => applyHostChanges(id, "/run/" + id + ".json", wanted);
+const undo = (id) => undoHostChanges(id, "/run/" + id + ".json");
+const loseShared = () => rmSync("/run/cantrip", { recursive: true });
+${steps}
 console.log(JSON.stringify({ seen, left: ["/run/a.json", "/run/b.json", "/run/cantrip"].filter((path) => existsSync(path)) }));`;
-    const stdout = await must([
-      "unshare",
-      "--net",
-      "--mount",
-      "--propagation=private",
-      "--",
-      process.execPath,
-      "--input-type=module",
-      "-e",
-      source,
-    ]);
-    expect(JSON.parse(stdout)).toEqual({
-      seen: [
-        [1, 99, 60],
-        [1, 99, 60],
-        [0, 77, 60],
-      ],
-      left: [],
-    });
+    const unshared = ["unshare", "--net", "--mount", "--propagation=private", "--"];
+    return JSON.parse(await must([...unshared, process.execPath, "--input-type=module", "-e", source]));
+  }
+  const raised = [1, 99, 60];
+  const original = [0, 64, 60];
+
+  test("stay while another instance needs them, and are put back by the last unless somebody else set them since", async () => {
+    const steps = `
+await apply("a");
+await apply("b");
+look();
+await undo("a");
+look();
+writeFileSync(paths[1], "77");
+await undo("b");
+look();`;
+    expect(await inOwnNetwork(steps)).toEqual({ seen: [raised, raised, [0, 77, 60]], left: [] });
+  });
+
+  test("are put back by an instance whose own record names others that left no shared one", async () => {
+    const steps = `
+await apply("a");
+await apply("b");
+loseShared();
+await undo("b");
+look();`;
+    expect(await inOwnNetwork(steps)).toEqual({ seen: [original], left: ["/run/a.json"] });
+  });
+
+  test("are remembered by an instance that applies them again after the shared record was lost", async () => {
+    const steps = `
+await apply("a");
+await apply("b");
+loseShared();
+await apply("b");
+look();
+await undo("b");
+look();`;
+    expect(await inOwnNetwork(steps)).toEqual({ seen: [raised, original], left: ["/run/a.json"] });
   });
 
   test("are named by the preflight, with what stands in the way", async () => {
