@@ -1,4 +1,4 @@
-/** Commands for the machine itself (`exec --machine`): no unit, no hook tools, no commit. */
+/** Commands for the machine itself (`exec --machine`): as user ubuntu; no unit, no hook tools, no commit. */
 import type { ActionResult } from "@cantrip/model";
 import type { MachineTask } from "../api/agent-protocol.ts";
 import { actionResult, shell } from "./charm-run.ts";
@@ -6,19 +6,17 @@ import type { Link } from "./link.ts";
 import type { MachineLock } from "./machine-lock.ts";
 import { CharmProcess } from "./process.ts";
 import { execOptions } from "./unit-worker.ts";
+import { findUser, runAs } from "./users.ts";
 
 const env = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
   DEBIAN_FRONTEND: "noninteractive",
 };
+const runsAs = "ubuntu";
 const maxCapture = 1 << 20;
 /** A command must not run twice because the agent was started twice. */
-const died: ActionResult = {
-  status: "failed",
-  message: "the agent died while it ran",
-  results: { "return-code": 1 },
-};
+const died = failedFor("the agent died while it ran");
 
 export class MachineTasks {
   readonly #link: Link;
@@ -57,11 +55,14 @@ export class MachineTasks {
 
   async #execute(task: string, parameters: Record<string, unknown>): Promise<ActionResult> {
     const { stdin, timeoutMs } = execOptions(parameters);
+    const user = findUser(runsAs);
+    if (!user) return failedFor(`cannot run the command: this machine has no user "${runsAs}"`);
     const captured = { stdout: "", stderr: "" };
     const onLine = (stream: "stdout" | "stderr", line: string) => {
       if (captured[stream].length < maxCapture) captured[stream] += `${line}\n`;
     };
-    const process = new CharmProcess({ argv: shell(), cwd: "/", env, stdin, onLine });
+    const command = runAs(user, shell());
+    const process = new CharmProcess({ ...command, env: { ...env, ...command.env }, stdin, onLine });
     this.#running.set(task, process);
     const timer = timeoutMs ? setTimeout(() => void process.stop(), timeoutMs) : undefined;
     const exit = await process.done;
@@ -80,4 +81,8 @@ export class MachineTasks {
     this.#aborted.add(task);
     void process.stop();
   }
+}
+
+function failedFor(message: string): ActionResult {
+  return { status: "failed", message, results: { "return-code": 1 } };
 }

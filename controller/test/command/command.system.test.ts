@@ -87,7 +87,7 @@ test("an action says what it did, by exit code and documents", async () => {
   });
 });
 
-test("exec runs in the unit's context, and on its machine", async () => {
+test("exec runs in the unit's context as root, and on its machine as ubuntu", async () => {
   expect(await server.run("exec", "--unit", "worker/0", "--", "status-get; echo oops >&2")).toMatchObject({
     code: 0,
     stdout: "active\n",
@@ -98,9 +98,11 @@ test("exec runs in the unit's context, and on its machine", async () => {
   expect(JSON.parse(failed.stdout)).toMatchObject({
     "worker/0": { status: "completed", results: { "return-code": 7 } },
   });
-  expect(await server.run("exec", "--machine", "0", "--", "hostname")).toMatchObject({
+  expect(await server.run("exec", "--unit", "worker/0", "--", "id -un")).toMatchObject({ stdout: "root\n" });
+  const onMachine = "hostname; id -un; pwd; echo $HOME; sudo id -un";
+  expect(await server.run("exec", "--machine", "0", "--", onMachine)).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^juju-.*-0\n$/) as string,
+    stdout: expect.stringMatching(/^juju-.*-0\nubuntu\n\/home\/ubuntu\n\/home\/ubuntu\nroot\n$/) as string,
   });
 });
 
