@@ -1,6 +1,6 @@
 /**
  * Facades: named, versioned groups of methods behind the API's envelope. A facade is an object given once to
- * `defineFacade`; the server looks it up by name and version, and lists it at login.
+ * `defineFacade`; the server looks it up by name and version, and lists it at login unless it is only our own command's.
  */
 import type { Account, Controller, LiveModel } from "./models.ts";
 
@@ -52,6 +52,8 @@ export interface FacadeDefinition {
   readonly on?: "model" | "controller" | "both";
   /** who may call it; default users */
   readonly for?: "user" | "machine" | "any";
+  /** false for what only our own command calls: Juju's clients complain of names that they do not know */
+  readonly isListed?: false;
 }
 
 const facades = new Map<string, FacadeDefinition>();
@@ -63,10 +65,10 @@ export function defineFacade(definition: FacadeDefinition): FacadeDefinition {
   return definition;
 }
 
-/** What a connection of this kind may use, sorted by name. */
+/** What a connection of this kind is told that it may use, sorted by name. */
 export function facadesFor(account: Account, hasModel: boolean): FacadeDefinition[] {
   return [...facades.values()]
-    .filter((f) => servedTo(f, account, hasModel))
+    .filter((f) => f.isListed !== false && servedTo(f, account, hasModel))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -64,4 +64,4 @@ function bagOwner(event: EventOf<"relation-data-set"> | EventOf<"relation-entere
   return isApplications ? event.unit.slice(0, event.unit.indexOf("/")) : event.unit;
 }
 
-defineFacade({ name: "Insight", versions: [1], on: "model", methods: { History, Why } });
+defineFacade({ name: "Insight", versions: [1], on: "model", isListed: false, methods: { History, Why } });

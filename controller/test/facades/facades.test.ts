@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ApiError } from "../../src/facade.ts";
+import { ApiError, facadesFor } from "../../src/facade.ts";
 import { deployed, etcd, tiny, uuid, world, type World } from "./memory.ts";
 
 type Row = [title: string, facade: string, method: string, params: object, answer: unknown];
@@ -523,6 +523,15 @@ describe("hostile parameters", () => {
           });
       });
     }
+  });
+
+  test("what is ours alone is served, and not listed to clients that do not know it", async () => {
+    const given = await deployed();
+    expect(await given.call("Insight", "Why", { entity: "tiny/0" })).toMatchObject({ compacted: false });
+    const user = { kind: "user", tag: "user-admin", name: "admin", displayName: "admin" } as const;
+    const listed = facadesFor(user, true).map(({ name }) => name);
+    expect(listed).toContain("Application");
+    expect(listed).not.toContain("Insight");
   });
 
   test("an unknown method is not implemented", async () => {
