@@ -94,6 +94,14 @@ const hostnameOf = async (unit: string) => {
 const onMachine = async (unit: string, ...argv: string[]) =>
   harness.machines.exec(await hostnameOf(unit), argv, { timeoutMs: 60_000 });
 
+/** The status says "running" before there is a process: this waits for the hook's own `sleep`. */
+const hookSleeps = (unit: string, seconds: number) =>
+  until(
+    `the hook of ${unit} sleeps`,
+    async () => (await onMachine(unit, "pgrep", "-x", "-f", `sleep ${seconds}`)).exitCode === 0,
+    10_000,
+  );
+
 /** Runs an action or command and waits for its end. */
 async function runTask(
   receiver: string,
@@ -410,7 +418,7 @@ describe("when things fail", () => {
       "it runs",
       (s) => s.units["right/0"]?.agentStatus.message === "running config-changed hook",
     );
-    await new Promise((done) => setTimeout(done, 300));
+    await hookSleeps("right/0", 20);
     await onMachine("right/0", "systemctl", "kill", "--kill-whom=main", "-s", "KILL", "cantrip-agent");
     const failed = await model.waitFor("it counts as failed", (s) => s.units["right/0"]?.uniter.failed);
     expect(failed.units["right/0"]?.uniter.failed?.message).toContain("died");
@@ -432,7 +440,7 @@ describe("when things fail", () => {
       "it runs",
       (s) => s.units["right/0"]?.agentStatus.message === "running config-changed hook",
     );
-    await new Promise((done) => setTimeout(done, 300));
+    await hookSleeps("right/0", 15);
     await model.execute({
       type: "set-config",
       application: "right",

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { writeClientFiles, ClientFiles } from "../../src/command/client-files.ts";
+import { Picture, type Delta } from "../../src/command/waiting/picture.ts";
 import { packCharm } from "../support/charm.ts";
 import { Server, type Outcome } from "./server.ts";
 
@@ -166,9 +166,12 @@ describe("a model, from deploy to removal", { timeout: 60_000 }, () => {
 
   test("an application goes with its units, and wait-for sees it", async () => {
     await ok("deploy", "./lone.charm");
+    const told = vi.spyOn(Picture.prototype, "apply");
     const gone = run("wait-for", "application", "lone", "--query", 'life=="dead"', "--timeout", "20s");
     // the unit was never there, so it is gone at once: the watcher has to see it before
-    await sleep(1_000);
+    const isLone = ([kind, , { name }]: Delta) => kind === "application" && name === "lone";
+    await vi.waitFor(() => expect(told.mock.calls.flat(2).some(isLone)).toBe(true), { timeout: 10_000 });
+    told.mockRestore();
     expect(await ok("remove-application", "lone", "--no-prompt")).toBe(
       "will remove application lone\n- will remove unit lone/0\n",
     );
