@@ -6,7 +6,8 @@ import { imageTar } from "@cantrip/node-package";
 
 export const probe = "cantrip.test/probe:1";
 
-export async function buildProbeImage(folder: string): Promise<string> {
+/** @param ref another name makes another image: it carries its name as a file */
+export async function buildProbeImage(folder: string, ref = probe): Promise<string> {
   const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
   const { binaries } = await buildGoProgram({
     cacheDir,
@@ -14,11 +15,8 @@ export async function buildProbeImage(folder: string): Promise<string> {
     moduleDir: join(import.meta.dirname, "probe"),
     packages: { probe: "." },
   });
-  const files = { "/probe": readFileSync(binaries["probe"] ?? "") };
-  const file = join(folder, "probe.tar");
-  writeFileSync(
-    file,
-    imageTar({ ref: probe, architecture: hostArchitecture(), files, entrypoint: ["/probe"] }),
-  );
+  const files = { "/probe": readFileSync(binaries["probe"] ?? ""), "/name": Buffer.from(ref) };
+  const file = join(folder, `${ref.replaceAll(/[^a-z0-9]/g, "-")}.tar`);
+  writeFileSync(file, imageTar({ ref, architecture: hostArchitecture(), files, entrypoint: ["/probe"] }));
   return file;
 }

@@ -23,10 +23,11 @@ afterAll(async () => {
 });
 
 test("the kubelet collects an image that nobody uses, and none that was imported here", async () => {
-  // The same bytes under a name that is not pinned: what a pull from a registry would leave.
-  await onWorker(
-    `${ctr} tag ${probe} decoy.test/unused:1 && ${ctr} label decoy.test/unused:1 io.cri-containerd.pinned=`,
-  );
+  // Not pinned: what a pull from a registry would leave.
+  const decoy = await buildProbeImage(scratch, "decoy.test/unused:1");
+  await succeed(["scp", decoy, "k8s-worker/0:/tmp/decoy.tar"]);
+  await onWorker(`${ctr} import /tmp/decoy.tar`);
+  expect(await list()).toContain("decoy.test/unused:1");
   const flags = [
     "--image-gc-high-threshold=1",
     "--image-gc-low-threshold=0",
