@@ -89,7 +89,10 @@ function modelName(text: string): string {
 }
 
 /** Pure: what a person reads at the end. */
-export function summary({ changed, version, kubeconfig, machines, totalMs }: UpReport): string {
+export function summary(
+  { changed, version, kubeconfig, machines, totalMs }: UpReport,
+  command = process.env["CANTRIP_COMMAND"] || "cantrip",
+): string {
   const head = changed
     ? `The cluster is up: Kubernetes ${version.split("+")[0]}, ${machines.length} nodes, in ${(totalMs / 1000).toFixed(0)} s.`
     : `All is well: Kubernetes ${version.split("+")[0]}, ${machines.length} nodes; nothing had to be done.`;
@@ -99,8 +102,8 @@ ${head}
   kubeconfig   ${kubeconfig}
 
 Try next:
-  cantrip status
-  cantrip kubectl get nodes -o wide
-  cantrip add-unit k8s-worker
+  ${command} status
+  ${command} kubectl get nodes -o wide
+  ${command} add-unit k8s-worker
 `;
 }

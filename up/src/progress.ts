@@ -112,6 +112,15 @@ export class Progress {
     }
   }
 
+  /** A line that stays: what was changed, what was installed. */
+  tell(line: string): void {
+    if (this.#draw) {
+      this.#draw.clear();
+      this.#stream.write(`${line}\n`);
+      this.#redraw();
+    } else this.#say(line);
+  }
+
   units(lines: readonly UnitLine[]): void {
     for (const line of changedLines(this.#units, lines)) this.#say(line);
     this.#units = lines;

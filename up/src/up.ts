@@ -62,7 +62,7 @@ async function bringUp(options: UpOptions): Promise<UpReport | undefined> {
   try {
     const settings = await decide(paths, options);
     const machines = machinesOf(paths, settings);
-    await progress.phase("host", (note) => prepareHost(settings, note));
+    await progress.phase("host", () => prepareHost(settings, (line) => progress.tell(line)));
     options.signal.throwIfAborted();
     const preparing = [
       progress.phase("components", (note) => prepareArtifacts(paths, note)),
@@ -130,8 +130,8 @@ export const machinesOf = (paths: Paths, settings: Settings): NspawnMachines =>
   openMachines(machinesOptions(paths, settings));
 
 /** Names what is missing and installs it; names what will be changed; stops at what would break. */
-async function prepareHost({ instance, ranges }: Settings, note: (text: string) => void): Promise<void> {
-  await installPackages(missingPackages(hostPackages), note);
+async function prepareHost({ instance, ranges }: Settings, tell: (line: string) => void): Promise<void> {
+  await installPackages(missingPackages(hostPackages), tell);
   const findings = await preflight({
     subnet: ranges.machines,
     podCidr: ranges.pods,
@@ -139,7 +139,7 @@ async function prepareHost({ instance, ranges }: Settings, note: (text: string) 
     bridge: bridgeName(instance),
   });
   const errors = findings.filter(({ severity }) => severity === "error");
-  for (const finding of findings.filter(({ severity }) => severity !== "error")) note(told(finding));
+  for (const finding of findings.filter(({ severity }) => severity !== "error")) tell(told(finding));
   if (errors.length > 0)
     throw new Error(
       `This host cannot run the cluster as it is:\n${errors.map((finding) => `  - ${told(finding)}`).join("\n")}`,

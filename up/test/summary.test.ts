@@ -20,10 +20,10 @@ const report = {
 };
 
 test("the summary tells what there is, where the kubeconfig is and what to try", () => {
-  const text = summary(report);
+  const text = summary(report, "./cantrip");
   expect(text).toContain("The cluster is up: Kubernetes 1.36.3, 2 nodes, in 20 s.");
   expect(text).toContain("/home/ada/.kube/cantrip-k8s");
-  expect(text.match(/^ {2}cantrip /gm)).toHaveLength(3);
+  expect(text.match(/^ {2}\.\/cantrip /gm)).toHaveLength(3);
 });
 
 test("when nothing had to be done it says so", () => {
