@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const sources = ["go.mod", "main.go"];
-const flags = ["build", "-trimpath", "-ldflags", "-s -w"];
+// Unstamped: the same sources give the same tool, and a tree that belongs to another user is none of git's.
+const flags = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"];
 const goArchitectures: Record<string, string> = { x64: "amd64", arm64: "arm64" };
 
 export interface BuildOptions {

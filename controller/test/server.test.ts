@@ -78,6 +78,8 @@ describe("server", () => {
         Large: () => ({ text: "x".repeat(3 << 20) }),
       },
     });
+    const methods = { Echo: (_connection: unknown, params: object) => params };
+    defineFacade({ name: "Unlisted", versions: [1], isListed: false, methods });
     directory = mkdtempSync(join(tmpdir(), "ct-server-"));
     controller = await openController({
       state: join(directory, "state"),
@@ -156,7 +158,11 @@ describe("server", () => {
         { name: "Probe", versions: [2] },
       ]),
     );
-    expect(JSON.stringify(response["facades"])).not.toMatch(/"(Agent|Insight)"/);
+    expect(JSON.stringify(response["facades"])).not.toMatch(/"(Agent|Unlisted)"/);
+    expect(await client.call(3, "Unlisted", 1, "Echo", { a: 1 })).toEqual({
+      "request-id": 3,
+      response: { a: 1 },
+    });
     expect(await client.call(2, "Pinger", 1, "Ping")).toEqual({ "request-id": 2, response: {} });
     client.socket.close();
   });
