@@ -57,7 +57,8 @@ async function install(): Promise<string | undefined> {
 async function driven(script: string, args: readonly string[]): Promise<unknown> {
   const path = new URL(script, import.meta.url).pathname;
   const env = { CANTRIP_DATA: server.data, JUJU_DATA: server.data };
-  const { stdout } = await execa(python, [path, ...args], { env, timeout: 300_000 });
+  const { stdout, stderr } = await execa(python, [path, ...args], { env, timeout: 300_000 });
+  expect(stderr).not.toContain("unexpected facade");
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 }
 
