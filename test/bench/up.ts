@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { against, type Benchmark, type Figure } from "./figure.ts";
 import { hook } from "./hook.ts";
+import { statusLag } from "./status-lag.ts";
 
 const top = join(import.meta.dirname, "../..");
 const env = {
@@ -20,6 +21,7 @@ const cantrip = (...argv: string[]) =>
   execa(join(top, "cantrip"), argv, { env, timeout: 3_600_000, stdin: "ignore" });
 
 interface UpReport {
+  readonly kubeconfig: string;
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   readonly image: string;
   readonly packageTree: string;
@@ -132,6 +134,10 @@ export const up: Benchmark = async (say) => {
     await cantrip("up", "--prepare");
     say("cantrip up …");
     const { seconds, report, memory } = await ours();
+    say("a kubelet stopped and started: when the API shows it, and when the status …");
+    const worker = report.machines.find(({ unit }) => unit === "k8s-worker/0");
+    const kubectl = { file: join(report.packageTree, "bin/kubectl"), kubeconfig: report.kubeconfig };
+    const lag = await statusLag({ cantrip, kubectl, unit: "k8s-worker/0", node: worker?.instance ?? "" });
     await cantrip("down");
     say("by hand …");
     const hand = await byHand(report.image, report.packageTree);
@@ -154,6 +160,7 @@ export const up: Benchmark = async (say) => {
       against("up to Ready and DNS", seconds, "s", { name: "by hand", value: hand.total }, 3),
       ...phases,
       ...steps,
+      { name: "status behind the API", value: lag, unit: "s", goal: "≤ 2.0 s", ok: lag <= 2 },
       ...sizes,
       ...(await hook(say)),
     ];
