@@ -226,6 +226,11 @@ test("machines that were switched off come back by themselves", async () => {
 });
 
 test("a removed worker is gone on both sides and joins again", async () => {
+  // What a cluster of someone else in containers of the machine looks like from outside.
+  await shell(
+    "w2",
+    "systemd-run --quiet --unit=ct-kind python3 -c 'import time; time.sleep(3600)' containerd-shim-runc-v2 -namespace k8s.io -id x",
+  );
   await must("c1", ["k8s", "remove-node", "w2"]);
   expect(await readyNodes("c1")).toEqual(["c1", "w1"]);
   expect((await exec("w2", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");
@@ -234,6 +239,13 @@ test("a removed worker is gone on both sides and joins again", async () => {
     "ls -d /etc/kubernetes /var/snap/k8s/common/args /etc/cni/net.d/* /run/netns/* 2>/dev/null || true; ip route show proto 158; pgrep -x containerd-shim || true; nft list tables | grep -E 'kube-proxy|cantrip' || true; mount | grep -E '/var/lib/kubelet/|/run/containerd/' || true",
   );
   expect(left).toBe("");
+  expect(
+    await shell(
+      "w2",
+      "ls -A /var/lib/containerd /var/lib/kubelet /run/containerd 2>/dev/null || true; ls /var/snap/k8s/common/lock; iptables-save | grep KUBE || true",
+    ),
+  ).toBe("");
+  expect(await must("w2", ["systemctl", "is-active", "ct-kind"])).toBe("active\n");
   const token = (await must("c1", ["k8s", "get-join-token", "w2", "--worker"])).trim();
   await must("w2", ["k8s", "join-cluster", token]);
   await eventually("it is Ready again", async () => (await readyNodes("c1")).join() === "c1,w1,w2");

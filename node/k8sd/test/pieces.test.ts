@@ -5,9 +5,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readIfExists, removeDurably, writeAtomically, writeIfChanged } from "../src/base/files.ts";
 import { until, WaitExpired } from "../src/base/until.ts";
+import { pathsBelow } from "../src/base/paths.ts";
+import { isOurShim } from "../src/cluster/containers.ts";
 import { isStale } from "../src/cluster/leases.ts";
+import { undoingKubelet } from "../src/cluster/shared.ts";
 import { corefile, replicasFor } from "../src/features/dns.ts";
 import { pathOf, type NodeObject } from "../src/kube/client.ts";
+import { claimMachine, isClaimed, releaseMachine } from "../src/node/claim.ts";
 import { merged, oomScoreIsRestricted } from "../src/node/containerd.ts";
 import { portableKubeconfig } from "../src/node/kubeconfigs.ts";
 
@@ -44,6 +48,36 @@ test("extra containerd configuration overrides scalars and appends to lists", ()
   const result = merged({ a: { b: 1, c: 1 }, list: [1, 2] }, extra);
   expect(result).toMatchObject({ a: { b: 2, c: 1 }, list: [1, 2, 3] });
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+});
+
+test("a machine is claimed until it is released, both of which may be repeated", async () => {
+  const paths = pathsBelow(join(root, "machine"), "/opt/k8s/current");
+  const states = [await isClaimed(paths)];
+  for (const step of [claimMachine, claimMachine, releaseMachine, releaseMachine]) {
+    await step(paths);
+    states.push(await isClaimed(paths));
+  }
+  expect(states).toEqual([false, true, true, false, false]);
+});
+
+test("only shims of node packages are ours", () => {
+  const shims = (home: string) => isOurShim(`${home}/containerd-shim-runc-v2`, "/srv/tree");
+  for (const ours of ["/opt/k8s/versions/1/bin", "/opt/cantrip/packages/1/bin", "/srv/tree/bin"])
+    expect(shims(ours), ours).toBe(true);
+  for (const others of ["/usr/local/bin", "/usr/bin", "/var/lib/x/opt/k8s/bin", "/opt/k8sd/bin"])
+    expect(shims(others), others).toBe(false);
+  expect(isOurShim("/opt/k8s/a/bin/containerd-shim-runc-v2 (deleted)", "/srv/tree")).toBe(true);
+  expect(isOurShim("/opt/k8s/a/bin/runc", "/srv/tree")).toBe(false);
+});
+
+test("the kubelet's chains are undone, the rules of others stay", () => {
+  const saved =
+    "*filter\n:INPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n:KUBE-FIREWALL - [0:0]\n-A INPUT -j DOCKER\n-A INPUT -j KUBE-FIREWALL\n-A KUBE-FIREWALL -j DROP\nCOMMIT\n";
+  expect(undoingKubelet(saved)).toEqual([
+    "-D INPUT -j KUBE-FIREWALL",
+    "-F KUBE-FIREWALL",
+    "-X KUBE-FIREWALL",
+  ]);
 });
 
 test("whether an oom score may be lowered is tried, and put back", async () => {

@@ -1,5 +1,5 @@
 /** The real package from the real cache, and its images and runtime on a real machine. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { Resolver } from "node:dns/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -62,12 +62,11 @@ async function firstAnswer(server: string, name: string): Promise<unknown> {
 }
 
 describe("the package", () => {
-  test("is whole, and found again in less than three seconds", async () => {
+  test("is whole, and found again rather than made again", async () => {
     expect(made.manifest.missing).toEqual([]);
-    const start = performance.now();
-    const again = await buildPackage({ cacheDir });
-    expect(again).toEqual({ ...made, cached: true });
-    expect(performance.now() - start).toBeLessThan(3_000);
+    const { ino, mtimeMs } = await stat(made.treeDir);
+    expect(await buildPackage({ cacheDir })).toEqual({ ...made, cached: true });
+    expect(await stat(made.treeDir)).toMatchObject({ ino, mtimeMs });
   });
 
   const versions = (): [string, string[], string][] => {
@@ -224,6 +223,10 @@ describe("on a machine", () => {
     await run(
       "for i in $(seq 120); do pgrep -x coredns >/dev/null && exit 0; sleep 0.5; done; k8s status; exit 1",
     );
+    // Killed once its services are gone, in the middle of its work, and run again.
+    await run(
+      `${tree()}/remove & removal=$!; for i in $(seq 600); do pgrep -x containerd >/dev/null || break; sleep 0.05; done; kill -9 $removal 2>/dev/null || true; wait $removal || true`,
+    );
     await run(`${tree()}/remove`);
     const looks = {
       processes: "pgrep -af 'cantrip/packages|coredns|/pause' | grep -v pgrep",
@@ -237,6 +240,44 @@ describe("on a machine", () => {
     };
     for (const [what, look] of Object.entries(looks))
       expect(await run(`{ ${look}; } 2>/dev/null || true`), what).toBe("");
+  });
+
+  test("remove leaves another container runtime alone where no node has been", async () => {
+    const theirs = [
+      "/var/lib/containerd/io.containerd.content/blob",
+      "/var/lib/kubelet/pki/kubelet.crt",
+      "/etc/containerd/config.toml",
+      "/etc/kubernetes/admin.conf",
+      "/run/containerd/containerd.sock",
+      "/var/log/pods/p/0.log",
+    ].join(" ");
+    await run(`for f in ${theirs}; do mkdir -p $(dirname $f); echo theirs >$f; done`);
+    const group = (await run("[ -e /sys/fs/cgroup/cgroup.controllers ] || echo /systemd")) || "";
+    const pods = `/sys/fs/cgroup${group}/kubepods`;
+    await run(
+      `mkdir ${pods}; systemd-run --quiet --unit=ct-theirs sleep 600; systemctl show --property=MainPID --value ct-theirs >${pods}/cgroup.procs; ip netns add cni-theirs`,
+    );
+    await run(`${tree()}/install`);
+    const refused = await machines.exec(name, ["k8s", "bootstrap"], { timeoutMs: 60_000 });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("belongs to another container runtime");
+    await run(`${tree()}/remove`);
+    expect(await run(`cat ${theirs} | sort | uniq -c`)).toMatch(/^6 theirs$/);
+    expect(await run("pgrep -xc sleep; ls /run/netns")).toBe("1\ncni-theirs");
+    expect(await run("ls -d /opt/k8s /var/snap/k8s 2>/dev/null || true")).toBe("");
+    await run(
+      `kill $(cat ${pods}/cgroup.procs); ip netns delete cni-theirs; rm -r ${theirs}; for i in $(seq 50); do rmdir ${pods} 2>/dev/null && exit 0; sleep 0.1; done; exit 1`,
+    );
+  });
+
+  test("install names the library that the machine lacks", async () => {
+    const library = await run("ldconfig -p | sed -n 's/.*libatomic[.]so[.]1 .*=> //p' | head -1");
+    await run(`mv ${library} ${library}.away`);
+    const { exitCode, stderr } = await machines.exec(name, [`${tree()}/install`], { timeoutMs: 30_000 });
+    await run(`mv ${library}.away ${library}`);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("apt-get install libatomic1");
+    expect(await run("ls -d /opt/k8s 2>/dev/null || true")).toBe("");
   });
 
   test("install refuses where the snap is installed, and changes nothing", async () => {

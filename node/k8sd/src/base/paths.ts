@@ -7,6 +7,8 @@ export interface Paths {
   readonly common: string;
   readonly args: string;
   readonly configurations: string;
+  /** Says that containerd and kubelet of this machine are ours (node/claim.ts); `remove` of the package reads it too. */
+  readonly claim: string;
   readonly state: string;
   readonly socket: string;
   readonly identity: string;
@@ -35,6 +37,7 @@ export function pathsBelow(root: string, packageRoot = ownPackage()): Paths {
     common,
     args: join(common, "args"),
     configurations: join(common, "args/conf.d"),
+    claim: join(common, "lock/container-runtime"),
     state,
     socket: join(state, "control.socket"),
     identity: join(state, "identity.json"),

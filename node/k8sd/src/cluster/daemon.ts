@@ -14,6 +14,7 @@ import { ApiError, messageOf } from "../base/errors.ts";
 import { loadIdentity, saveIdentity, settled, type Identity, type Journal } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
+import { claimMachine } from "../node/claim.ts";
 import { start, unitOf, unitStates } from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -71,6 +72,7 @@ export class Daemon {
     }
     if (!this.#identity) return;
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
+    await claimMachine(this.paths);
     await this.#enter(this.#identity);
     await start(...wantedServices(this.#identity)).catch((error: unknown) => log.error(messageOf(error)));
   }

@@ -5,6 +5,7 @@ import { writeAtomically } from "../base/files.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { renderArguments, type ArgumentChanges } from "../node/arguments.ts";
+import { claimMachine } from "../node/claim.ts";
 import type { Defaults } from "../node/components.ts";
 import { configureContainerd, linkCniPlugins } from "../node/containerd.ts";
 import { writeKubeconfigs } from "../node/kubeconfigs.ts";
@@ -27,8 +28,9 @@ function clusterArguments(config: NodeConfig, service: Service): ArgumentChanges
 export const wantedServices = ({ role, settings }: Identity): Service[] =>
   servicesOf(role).filter((service) => service !== "kube-proxy" || settings.kubeProxyEnabled);
 
-/** What containerd reads; the rest of a node can be written while it starts. */
+/** Claims the machine, then writes what containerd reads; the rest of a node can be written while it starts. */
 export async function prepareContainerd(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {
+  await claimMachine(paths);
   const { containerd = {} } = defaults;
   await Promise.all([
     writeArguments(paths, config, { containerd }),
