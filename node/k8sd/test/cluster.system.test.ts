@@ -242,7 +242,7 @@ test("a removed worker is gone on both sides and joins again", async () => {
   expect(
     await shell(
       "w2",
-      "ls -A /var/lib/containerd /var/lib/kubelet /run/containerd 2>/dev/null || true; ls /var/snap/k8s/common/lock; iptables-save | grep KUBE || true",
+      "find /var/lib/containerd /var/lib/kubelet /run/containerd -mindepth 1 2>/dev/null || true; ls /var/snap/k8s/common/lock; iptables-save | grep KUBE || true",
     ),
   ).toBe("");
   expect(await must("w2", ["systemctl", "is-active", "ct-kind"])).toBe("active\n");
