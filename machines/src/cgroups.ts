@@ -159,6 +159,8 @@ export async function removeGroups(groups: readonly string[], { timeoutMs = 10_0
 }
 
 function kill(pid: number): void {
+  // 0 stands for a process that is not seen from here, and would mean our own group of processes.
+  if (pid <= 1) return;
   try {
     process.kill(pid, "SIGKILL");
   } catch {

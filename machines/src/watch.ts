@@ -49,6 +49,9 @@ export function changes(before: readonly Machine[], now: readonly Machine[]): Ma
     const runs = is !== undefined && is.state !== "stopped";
     if (!ran && runs) return [{ kind: "started", name }];
     if (ran && !runs) return [stopped(name, is)];
+    // Its whole run lay between the two looks: only its end is on record.
+    if (is !== undefined && !runs && is.lastExit !== undefined && is.lastExit.at !== was?.lastExit?.at)
+      return was === undefined ? [] : [{ kind: "started", name }, stopped(name, is)];
     const replaced = was?.leaderPid !== undefined && is?.leaderPid !== was.leaderPid;
     return ran && runs && replaced ? [{ kind: "rebooted", name }] : [];
   });
