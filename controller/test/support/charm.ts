@@ -18,6 +18,8 @@ export interface CharmSource {
 const prologue = `#!/bin/sh
 set -eu
 hook=\${JUJU_DISPATCH_PATH##*/}
+# On the machine too: a log line may be lost with a controller that is killed.
+echo "$hook" >> "/tmp/ran-\${JUJU_UNIT_NAME%/*}-\${JUJU_UNIT_NAME#*/}"
 juju-log "RAN $hook\${JUJU_REMOTE_UNIT:+($JUJU_REMOTE_UNIT)}"
 `;
 
