@@ -311,11 +311,15 @@ export function machinesContract(provider: string, open: () => Machines): void {
 
       test("keeps its disk when its power is cut", async () => {
         await out("life", "sh", "-c", "echo cut >/root/cut && sync");
+        events.length = 0;
         await machines.kill("life");
         expect(await machines.get("life")).toMatchObject({ state: "stopped" });
         await machines.start("life");
         await machines.waitBooted("life");
         expect(await out("life", "cat", "/root/cut")).toBe("cut");
+        // An end and a start between two looks are told as one reboot.
+        const isBack = () => events.some(({ kind }) => kind === "started" || kind === "rebooted");
+        await expect.poll(isBack, { timeout: 20_000 }).toBe(true);
       });
 
       test("comes back when it is rebooted from inside", async () => {
