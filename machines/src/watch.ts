@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, MachineEvent } from "./port.ts";
 
 const intervalMs = 500;
+/** While a machine starts: a reboot right after its boot must not fall between two looks. */
+const startingIntervalMs = 50;
 
 export function watchMachines(
   list: () => Promise<Machine[]>,
@@ -24,7 +26,8 @@ async function follow(
     if (signal.aborted) return;
     if (before) for (const event of changes(before, now)) listener(event);
     before = now;
-    await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => undefined);
+    const pauseMs = now.some(({ state }) => state === "starting") ? startingIntervalMs : intervalMs;
+    await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
