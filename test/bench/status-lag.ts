@@ -64,9 +64,16 @@ function watchReady(
       if (result instanceof Error) fail(result);
       else done(result);
     };
+    // Counted from the change: what the watch tells first is how things stood before.
+    let stoodOtherwise = false;
     child.stdout.on("data", (chunk: Buffer) => {
-      const last = chunk.toString().trim().split("\n").at(-1);
-      if ((last === "True") === ready) end(Date.now());
+      for (const word of chunk
+        .toString()
+        .split("\n")
+        .filter((line) => /^(True|False|Unknown)$/.test(line))) {
+        if ((word === "True") !== ready) stoodOtherwise = true;
+        else if (stoodOtherwise) end(Date.now());
+      }
     });
     child.on("error", end);
   });
