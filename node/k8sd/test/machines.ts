@@ -5,11 +5,15 @@ import { buildPackage } from "@cantrip/node-package";
 
 const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
 
+/** Two checkouts on one host test at once if they tell themselves apart: a number from 1 to 20. */
+const instance = Number(process.env["CANTRIP_TEST_INSTANCE"] ?? 0);
+const id = instance === 0 ? "ct-k8sd" : `ct-k8sd-${instance}`;
+
 export const machines = openMachines({
-  id: "ct-k8sd",
-  bridge: "ctk8sd0",
-  subnet: "10.78.3.0/24",
-  stateDir: "/var/lib/ct-k8sd",
+  id,
+  bridge: `ctk8sd${instance}`,
+  subnet: instance === 0 ? "10.78.3.0/24" : `10.78.${100 + instance}.0/24`,
+  stateDir: `/var/lib/${id}`,
   cacheDir,
 });
 

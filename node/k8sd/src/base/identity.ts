@@ -29,7 +29,16 @@ export interface ClusterSettings {
   readonly etcdPeerPort: number;
   readonly networkEnabled: boolean;
   readonly kubeProxyEnabled: boolean;
+  /** Taints that a control plane's kubelet registers with. */
+  readonly controlPlaneTaints: readonly string[];
+  readonly disableRbac: boolean;
 }
+
+/** Where the cluster keeps its data: the etcd that its control planes run, or one that others run for it. */
+export type Datastore =
+  | { readonly type: "etcd" }
+  /** URLs; its certificates lie in the PKI directory below etcd/. */
+  | { readonly type: "external"; readonly servers: readonly string[] };
 
 export interface Identity {
   readonly schema: 1;
@@ -38,9 +47,11 @@ export interface Identity {
   readonly role: Role;
   /** The node's IP address. */
   readonly address: string;
-  /** Addresses (ip:6400) of the daemons of control planes; a worker's way back to them. */
+  /** Names and addresses beyond its own that this node's serving certificates are valid for. */
+  readonly extraSans: readonly string[];
+  /** Addresses (ip:6400) of the daemons of control planes: the way back to the cluster. */
   readonly peers: readonly string[];
-  readonly datastore: { readonly type: "etcd" };
+  readonly datastore: Datastore;
   /** etcd's id of this member (hexadecimal), once it is known. */
   readonly memberId?: string;
   /** Raised by a recovery; members of an older generation stop. */
@@ -59,7 +70,20 @@ export async function loadIdentity(path: string): Promise<Identity | undefined> 
   const identity = parseIdentity(path, text);
   if (identity.schema !== 1)
     throw new Error(`Cannot use ${path}: expected schema 1, got ${String(identity.schema)}`);
-  return identity;
+  return withDefaults(identity);
+}
+
+/** Identities written before there were several control planes lack what had one possible value. */
+function withDefaults({ settings, ...identity }: Identity): Identity {
+  return {
+    ...identity,
+    extraSans: identity.extraSans ?? [],
+    settings: {
+      ...settings,
+      controlPlaneTaints: settings.controlPlaneTaints ?? [],
+      disableRbac: settings.disableRbac ?? false,
+    },
+  };
 }
 
 function parseIdentity(path: string, text: string): Identity {

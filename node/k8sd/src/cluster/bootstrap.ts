@@ -40,11 +40,7 @@ export async function bootstrap(
 ): Promise<Identity> {
   const { config } = task;
   const { name, address, credential, settings } = identity;
-  const options = {
-    taints: config["control-plane-taints"] ?? [],
-    disableRbac: config["disable-rbac"] ?? false,
-  };
-  const defaults = controlPlaneDefaults(paths, identity, options);
+  const defaults = controlPlaneDefaults(paths, identity);
   progress.step("starting containerd");
   await prepareContainerd(paths, config, defaults);
   await start("containerd");
@@ -54,7 +50,7 @@ export async function bootstrap(
     address,
     credential,
     settings,
-    extraSans: config["extra-sans"] ?? [],
+    extraSans: identity.extraSans,
   });
   progress.step("writing configuration");
   await prepareNode(paths, identity, config, defaults);

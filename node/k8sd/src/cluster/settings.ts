@@ -260,5 +260,7 @@ export function resolveSettings(config: BootstrapConfig): ClusterSettings {
     networkEnabled,
     // Our network has no service proxy of its own: kube-proxy runs with it whatever the setting says.
     kubeProxyEnabled: networkEnabled || (network["kube-proxy-enabled"] ?? true),
+    controlPlaneTaints: config["control-plane-taints"] ?? [],
+    disableRbac: config["disable-rbac"] ?? false,
   };
 }

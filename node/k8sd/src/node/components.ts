@@ -15,29 +15,25 @@ const CIPHERS = ["ECDSA", "RSA"]
   .join(",");
 const LEASE = { "--leader-elect-lease-duration": "30s", "--leader-elect-renew-deadline": "15s" };
 
-export interface NodeOptions {
-  readonly taints: readonly string[];
-  readonly disableRbac: boolean;
-}
 /** Default arguments by service. */
 export type Defaults = { readonly [S in Service]?: Arguments };
 
 export function workerDefaults(paths: Paths, identity: Identity): Defaults {
   return {
     containerd: containerd(paths),
-    kubelet: kubelet(paths, identity, []),
+    kubelet: kubelet(paths, identity),
     "kube-proxy": kubeProxy(paths, identity),
     "k8s-apiserver-proxy": apiserverProxy(paths, identity),
   };
 }
 
-export function controlPlaneDefaults(paths: Paths, identity: Identity, options: NodeOptions): Defaults {
+export function controlPlaneDefaults(paths: Paths, identity: Identity): Defaults {
   return {
     containerd: containerd(paths),
-    kubelet: kubelet(paths, identity, options.taints),
+    kubelet: kubelet(paths, identity),
     "kube-proxy": kubeProxy(paths, identity),
     etcd: etcd(paths, identity),
-    "kube-apiserver": kubeApiserver(paths, identity, options),
+    "kube-apiserver": kubeApiserver(paths, identity),
     "kube-controller-manager": kubeControllerManager(paths, identity),
     "kube-scheduler": kubeScheduler(paths),
   };
@@ -57,11 +53,8 @@ export const resolvConf = () =>
   ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].find((path) => existsSync(path)) ??
   "/etc/resolv.conf";
 
-function kubelet(
-  paths: Paths,
-  { name, role, address, settings }: Identity,
-  taints: readonly string[],
-): Arguments {
+function kubelet(paths: Paths, { name, role, address, settings }: Identity): Arguments {
+  const taints = role === "control-plane" ? settings.controlPlaneTaints : [];
   return {
     "--anonymous-auth": "false",
     "--authentication-token-webhook": "true",
@@ -143,17 +136,13 @@ function etcd(paths: Paths, { name, address, settings }: Identity): Arguments {
   };
 }
 
-function kubeApiserver(
-  paths: Paths,
-  { address, settings }: Identity,
-  { disableRbac }: NodeOptions,
-): Arguments {
+function kubeApiserver(paths: Paths, { address, settings }: Identity): Arguments {
   const pki = (file: string) => join(paths.pki, file);
   return {
     "--advertise-address": address,
     "--allow-privileged": "true",
     "--anonymous-auth": "false",
-    "--authorization-mode": disableRbac ? "AlwaysAllow" : "Node,RBAC",
+    "--authorization-mode": settings.disableRbac ? "AlwaysAllow" : "Node,RBAC",
     "--client-ca-file": pki("client-ca.crt"),
     "--enable-admission-plugins": "NodeRestriction",
     "--etcd-cafile": pki("etcd/ca.crt"),
