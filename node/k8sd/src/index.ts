@@ -5,6 +5,7 @@
 export { K8sdClient, K8sdError, K8sdUnreachable, type CallOptions } from "./client.ts";
 export { parseDocument } from "./cluster/documents.ts";
 export { checkNodeName } from "./cluster/settings.ts";
+export { decodeToken, type JoinToken } from "./cluster/tokens.ts";
 export { loadIdentity, type Identity } from "./base/identity.ts";
 export { pathsBelow, type Paths } from "./base/paths.ts";
 export { unitStates, type UnitState } from "./node/services.ts";

@@ -9,6 +9,7 @@ import { writeAtomically } from "../src/base/files.ts";
 import { K8sdClient, K8sdError } from "../src/client.ts";
 import { Daemon } from "../src/cluster/daemon.ts";
 import { parseJoinConfig } from "../src/cluster/documents.ts";
+import { encodeToken } from "../src/cluster/tokens.ts";
 import { close, listenOnSocket } from "../src/server/listen.ts";
 import { Router } from "../src/server/router.ts";
 import { routes } from "../src/server/routes.ts";
@@ -41,6 +42,12 @@ const failure = (error_code: number, error: unknown) => ({
   metadata: null,
 });
 const bootstrap = { name: "n1", address: "10.0.0.1:6400" };
+const workerToken = encodeToken({
+  role: "worker",
+  secret: "worker::0",
+  addresses: ["10.0.0.9:6400"],
+  fingerprint: "0".repeat(64),
+});
 
 test("the socket is root's alone", async () => expect((await stat(paths.socket)).mode & 0o777).toBe(0o600));
 
@@ -82,7 +89,7 @@ test.each([
   [
     "POST",
     "/1.0/k8sd/cluster/join",
-    { ...bootstrap, token: "x", config: "a: [" },
+    { ...bootstrap, token: workerToken, config: "a: [" },
     400,
     /invalid join configuration/,
   ],
@@ -141,12 +148,12 @@ describe("join configurations as text", () => {
       { "extra-node-kubelet-args": { "--max-pods": "5", "--node-ip": null } },
     ],
     ['{"disable-system-tuning": true}', { "disable-system-tuning": true }],
-  ])("%j", async (text, expected) => expect(await parseJoinConfig(text)).toEqual(expected));
+  ])("%j", async (text, expected) => expect(await parseJoinConfig("worker", text)).toEqual(expected));
 
   test.each(["nope: 1", "a: &a [x]\nb: *a", "- 1", "{", "a: b: c", "!!js/function 'x'", "x".repeat(2e6)])(
     "%j is refused",
     async (text) => {
-      await expect(parseJoinConfig(text)).rejects.toMatchObject({ code: 400 });
+      await expect(parseJoinConfig("worker", text)).rejects.toMatchObject({ code: 400 });
     },
   );
 });

@@ -16,6 +16,7 @@ const request: PkiRequest = {
   name: "c1",
   address: "10.0.0.1",
   credential: "abc",
+  datastore: { type: "etcd" },
   settings: resolveSettings({ "cluster-config": { dns: { "cluster-domain": "k8s.example" } } }),
   extraSans: ["api.example.com", "203.0.113.5"],
 };

@@ -1,12 +1,15 @@
 /** bootstrap, get-join-token, join-cluster, remove-node. */
 import {
   bootstrapConfigSchema,
+  controlPlaneJoinConfigSchema,
   nanoseconds,
   NODE_IN_USE,
   workerJoinConfigSchema,
   type BootstrapConfig,
+  type ControlPlaneJoinConfig,
+  type WorkerJoinConfig,
 } from "@cantrip/metadata/k8sd";
-import { K8sdError } from "@cantrip/k8sd";
+import { decodeToken, K8sdError } from "@cantrip/k8sd";
 import type { Command } from "commander";
 import { nodeAddress, nodeName } from "../address.ts";
 import {
@@ -30,6 +33,7 @@ const DEFAULT_CONFIG: BootstrapConfig = {
 /** How much longer than its own bound a command waits for the daemon's answer. */
 const GRACE_MS = 60_000;
 
+type JoinConfig = ControlPlaneJoinConfig | WorkerJoinConfig;
 interface Common {
   timeout: string;
   outputFormat: Format;
@@ -126,9 +130,19 @@ async function getJoinToken(
   process.stdout.write(`${token}\n`);
 }
 
+/** What a joining node may be told is a matter of its role, which its token names. */
+async function readJoinConfig(file: string, token: string): Promise<JoinConfig> {
+  try {
+    const isWorker = decodeToken(token).role === "worker";
+    return await readConfig(file, isWorker ? workerJoinConfigSchema : controlPlaneJoinConfigSchema);
+  } catch (error) {
+    throw error instanceof UserError ? error : failedTo("join the cluster", error);
+  }
+}
+
 async function joinCluster(token: string, flags: NodeFlags): Promise<void> {
   requireRoot();
-  const config = flags.file === undefined ? {} : await readConfig(flags.file, workerJoinConfigSchema);
+  const config = flags.file === undefined ? {} : await readJoinConfig(flags.file, token);
   const timeoutMs = parseTimeout(flags.timeout);
   const name = nodeName(flags.name);
   const body = {

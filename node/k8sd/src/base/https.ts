@@ -1,10 +1,16 @@
 /** JSON over verified TLS with kept connections: the one client for the API server, etcd and other daemons. */
+import {
+  Agent as PlainAgent,
+  request as plainRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
 export interface TlsMaterial {
-  readonly ca: string;
+  /** The authorities that the other side is held to; the machine's own where there is none. */
+  readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
 }
@@ -38,11 +44,17 @@ export class Unreachable extends Error {
 
 export class HttpsClient {
   readonly #origin: URL;
-  readonly #agent: Agent;
+  readonly #agent: Agent | PlainAgent;
 
   constructor(origin: string, tls: TlsMaterial) {
     this.#origin = new URL(origin);
-    this.#agent = new Agent({ ...tls, keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 60_000 });
+    const pool = { keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 60_000 };
+    // Only a datastore that others run may be without TLS, if its administrator says so.
+    this.#agent = this.#isPlain ? new PlainAgent(pool) : new Agent({ ...tls, ...pool });
+  }
+
+  get #isPlain(): boolean {
+    return this.#origin.protocol === "http:";
   }
 
   /** The parsed answer, whatever its status. @throws Unreachable */
@@ -57,7 +69,8 @@ export class HttpsClient {
     const { timeoutMs = 10_000 } = call;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const text = textOf(call.body);
-    const outgoing = httpsRequest(this.#options(call, text), resolve);
+    const request = this.#isPlain ? plainRequest : httpsRequest;
+    const outgoing = request(this.#options(call, text), resolve);
     const timer = setTimeout(
       () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
@@ -79,7 +92,7 @@ export class HttpsClient {
     return {
       method,
       host: this.#origin.hostname.replace(/^\[|\]$/g, ""),
-      port: this.#origin.port || 443,
+      port: this.#origin.port || (this.#isPlain ? 80 : 443),
       path,
       agent: this.#agent,
       headers: { accept: "application/json", ...body },

@@ -3,7 +3,7 @@
  * "belongs to no cluster" is said only if nothing of a cluster can be here.
  */
 import { readIfExists, removeDurably, writeAtomically } from "./files.ts";
-import type { BootstrapConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
+import type { BootstrapConfig, ControlPlaneJoinConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
 
 export type Role = "control-plane" | "worker";
 
@@ -13,10 +13,17 @@ export type Journal =
   | {
       readonly operation: "join";
       readonly token: string;
-      readonly config: WorkerJoinConfig;
+      readonly config: JoinConfig;
       readonly timeoutMs: number;
     }
-  | { readonly operation: "leave" };
+  | {
+      readonly operation: "leave";
+      /** Token of a join that failed: the control plane is told to forget this node. */
+      readonly abandoned?: string;
+    };
+
+/** The role of the token says which of the two it is. */
+export type JoinConfig = ControlPlaneJoinConfig & WorkerJoinConfig;
 
 /** Settings of the cluster that a node must know without asking anyone. */
 export interface ClusterSettings {
@@ -52,7 +59,7 @@ export interface Identity {
   /** Addresses (ip:6400) of the daemons of control planes: the way back to the cluster. */
   readonly peers: readonly string[];
   readonly datastore: Datastore;
-  /** etcd's id of this member (hexadecimal), once it is known. */
+  /** etcd's id of this member (decimal), once it is known. */
   readonly memberId?: string;
   /** Raised by a recovery; members of an older generation stop. */
   readonly generation: number;

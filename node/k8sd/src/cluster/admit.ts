@@ -1,12 +1,30 @@
-/** A control plane's side of a worker's join. Repeating it with the same token and key gives the same node. */
+/** A control plane's side of a join. Repeating it with the same token and key gives the same node. */
 import { randomBytes } from "node:crypto";
-import { ApiError } from "../base/errors.ts";
+import { ApiError, messageOf } from "../base/errors.ts";
+import type { Role } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { KubeObject } from "../kube/client.ts";
-import { requestKeyHash, signRequest, type Profile } from "../pki/certificates.ts";
+import {
+  requestKeyHash,
+  requestPublicKey,
+  signRequest,
+  type KeyPair,
+  type Profile,
+} from "../pki/certificates.ts";
 import { credentialGroup, k8sdProfile, readAuthorities } from "../pki/cluster.ts";
+import { seal, type SealedBox } from "../pki/sealing.ts";
+import { readSharedSecrets } from "../pki/shared-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import type { AdmitReply, AdmitRequest, WorkerRequest } from "./joining.ts";
+import {
+  CONTROL_PLANE_REQUESTS,
+  WORKER_REQUESTS,
+  type AbandonRequest,
+  type AdmitReply,
+  type AdmitRequest,
+  type CertificateRequestName,
+  type Membership,
+} from "./joining.ts";
+import { forgetNode } from "./remove.ts";
 import { checkAddress, checkNodeName } from "./settings.ts";
 import type { NodeRow, RevokedRow } from "./store.ts";
 import { Tokens } from "./tokens.ts";
@@ -15,53 +33,65 @@ export async function admit(plane: ControlPlane, body: AdmitRequest): Promise<Ad
   const name = checkNodeName(body.name);
   const address = checkAddress(body.address);
   const keyHash = await keyHashOf(body.requests.k8sd);
-  const token = await new Tokens(plane.paths, plane.store).use(name, body.secret, keyHash);
-  if (token.role !== "worker") throw new ApiError(401, "invalid token");
-  const row = await reserve(plane, name, address);
-  log.info(`admitted worker ${name} at ${address}`);
-  return { ...(await factsFor(plane, row)), certificates: await sign(plane, row, body.requests) };
+  const { role } = await new Tokens(plane.paths, plane.store).use(name, body.secret, keyHash);
+  const requests = requestsOf(role, body);
+  const row = await reserve(plane, { name, address, role });
+  log.info(`admitted ${role} ${name} at ${address}`);
+  const certificates = await sign(plane, row, requests);
+  const sealed = role === "control-plane" ? await sealSecrets(plane, body.requests.k8sd) : undefined;
+  return { ...(await factsFor(plane, row)), certificates, ...(sealed && { sealed }) };
 }
 
 async function keyHashOf(request: string): Promise<string> {
   try {
     return await requestKeyHash(request);
   } catch (error) {
-    throw new ApiError(400, (error as Error).message, { cause: error });
+    throw new ApiError(400, messageOf(error), { cause: error });
   }
 }
 
+/** The requests that a role needs; others are not signed. */
+function requestsOf(role: Role, { requests }: AdmitRequest): [CertificateRequestName, string][] {
+  const names = role === "worker" ? WORKER_REQUESTS : CONTROL_PLANE_REQUESTS;
+  const missing = names.filter((name) => !requests[name]);
+  if (missing.length > 0)
+    throw new ApiError(400, `Cannot admit a ${role}: requests of ${missing.join(", ")} are missing`);
+  return names.map((name) => [name, requests[name]!]);
+}
+
 /** The row of the joining node: the same credential at each repetition, so that repeating changes nothing. */
-async function reserve(plane: ControlPlane, name: string, address: string): Promise<NodeRow> {
+async function reserve(
+  plane: ControlPlane,
+  { name, address, role }: Pick<NodeRow, "name" | "address" | "role">,
+): Promise<NodeRow> {
   const rows = await plane.store.nodes();
   if (rows.some((row) => row.address === address && row.name !== name))
     throw new ApiError(400, `Cannot admit ${name}: another node of the cluster has address ${address}`);
   if (!rows.some((row) => row.name === name) && (await plane.kube.find<KubeObject>(`/api/v1/nodes/${name}`)))
     throw new ApiError(400, `node name already exists: ${name}`);
   const row = await plane.store.update<NodeRow>(plane.store.nodeKey(name), (current) => {
-    if (current && current.state !== "joining") return undefined;
-    return {
-      name,
-      role: "worker",
-      address,
-      state: "joining",
-      credential: current?.credential ?? randomBytes(8).toString("hex"),
-    };
+    if (current && (current.state !== "joining" || current.role !== role)) return undefined;
+    const credential = current?.credential ?? randomBytes(8).toString("hex");
+    return { name, role, address, state: "joining", credential, admittedAt: Date.now() };
   });
-  if (row?.state !== "joining" || row.role !== "worker")
+  if (row?.state !== "joining" || row.role !== role)
     throw new ApiError(400, `node name already exists: ${name}`);
   return row;
 }
 
 async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
-  const { clusterId, generation, settings } = plane.identity;
-  const authorities = await readAuthorities(plane.paths);
-  const planes = (await plane.store.nodes()).filter(({ role }) => role === "control-plane");
+  const { clusterId, generation, settings, datastore } = plane.identity;
+  const authorities = await readAuthorities(plane.paths, plane.identity);
+  const planes = (await plane.store.nodes()).filter(
+    ({ role, state }) => role === "control-plane" && state !== "joining",
+  );
   const config = await plane.store.config();
   return {
     clusterId,
     credential,
     generation,
     settings,
+    datastore,
     cloudProvider: config["cloud-provider"] ?? "",
     apiServers: planes.map(({ address }) => `${address}:${settings.securePort}`),
     peers: planes.map(({ address }) => `${address}:6400`),
@@ -71,8 +101,14 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
   };
 }
 
+/** Everything that makes a control plane one, for the one key that the token is bound to. */
+async function sealSecrets(plane: ControlPlane, request: string): Promise<SealedBox> {
+  const secrets = await readSharedSecrets(plane.paths, plane.identity);
+  return seal(await requestPublicKey(request), JSON.stringify(secrets));
+}
+
 /** What each certificate says comes from our record of the node alone. */
-function profileOf(request: WorkerRequest, { name, address, credential }: NodeRow): Profile {
+function profileOf(request: CertificateRequestName, { name, role, address, credential }: NodeRow): Profile {
   const group = credentialGroup(credential);
   const client = (commonName: string, ...organizations: string[]): Profile => ({
     subject: { commonName, organizations: [...organizations, group] },
@@ -92,7 +128,7 @@ function profileOf(request: WorkerRequest, { name, address, credential }: NodeRo
     case "k8sd-node-client":
       return client(`k8sd:node:${name}`, "k8sd:nodes");
     case "k8sd":
-      return k8sdProfile("worker", { name, address });
+      return k8sdProfile(role, { name, address });
     default:
       return request satisfies never;
   }
@@ -101,29 +137,28 @@ function profileOf(request: WorkerRequest, { name, address, credential }: NodeRo
 async function sign(
   plane: ControlPlane,
   row: NodeRow,
-  requests: AdmitRequest["requests"],
+  requests: readonly [CertificateRequestName, string][],
 ): Promise<AdmitReply["certificates"]> {
-  const { kubernetes, client, k8sd } = await readAuthorities(plane.paths);
-  const authorities = {
+  const { kubernetes, client, k8sd } = await readAuthorities(plane.paths, plane.identity);
+  const authorities: Record<CertificateRequestName, KeyPair> = {
     kubelet: kubernetes,
     k8sd,
     "kubelet-client": client,
     "kube-proxy-client": client,
     "k8sd-node-client": client,
   };
-  const entries = Object.entries(requests) as [WorkerRequest, string][];
   try {
-    const signed = entries.map(
+    const signed = requests.map(
       async ([name, request]) =>
         [name, await signRequest(authorities[name], request, profileOf(name, row))] as const,
     );
-    return Object.fromEntries(await Promise.all(signed)) as Record<WorkerRequest, string>;
+    return Object.fromEntries(await Promise.all(signed));
   } catch (error) {
     throw error instanceof TypeError ? new ApiError(400, error.message, { cause: error }) : error;
   }
 }
 
-/** The worker has what it needs: its token is used up, its name taken. */
+/** The node has what it needs: its token is used up, its name taken. */
 export async function confirmJoined(plane: ControlPlane, name: string): Promise<void> {
   const { store } = plane;
   const row = await store.update<NodeRow>(store.nodeKey(name), (current) =>
@@ -131,10 +166,34 @@ export async function confirmJoined(plane: ControlPlane, name: string): Promise<
   );
   if (!row) throw new ApiError(404, `Cannot confirm the join of ${name}: no such node was admitted`);
   await new Tokens(plane.paths, store).revoke(name);
-  plane.features.wake();
 }
 
-/** False once this credential was revoked; a worker of an older life of the same name hears that too. */
-export async function isMember({ store }: ControlPlane, credential: string): Promise<boolean> {
-  return (await store.read<RevokedRow>(store.revokedKey(credential))) === undefined;
+/** Undoes an admission, for whoever holds its token and key; the token may be tried again. */
+export async function abandon(plane: ControlPlane, { name, secret, request }: AbandonRequest): Promise<void> {
+  checkNodeName(name);
+  const tokens = new Tokens(plane.paths, plane.store);
+  await tokens.use(name, secret, await keyHashOf(request));
+  const row = (await plane.store.read<NodeRow>(plane.store.nodeKey(name)))?.value;
+  if (row?.state === "joining") await forgetNode(plane, row, true);
+  await tokens.unbind(name);
+  log.info(`the join of ${name} was abandoned`);
+}
+
+const JOIN_CEILING_MS = 3_600_000;
+
+/** Forgets nodes whose join never ended: nothing of them came for an hour and their token is over. */
+export async function forgetStrayJoins(plane: ControlPlane): Promise<void> {
+  const tokens = new Tokens(plane.paths, plane.store);
+  for (const row of await plane.store.nodes()) {
+    const stale = row.state === "joining" && Date.now() - (row.admittedAt ?? 0) > JOIN_CEILING_MS;
+    if (!stale || (await tokens.isValid(row.name))) continue;
+    log.warning(`the join of ${row.name} was never finished; forgetting it`);
+    await forgetNode(plane, row, true);
+  }
+}
+
+/** False once this credential was revoked; a node of an older life of the same name hears that too. */
+export async function membershipOf(plane: ControlPlane, credential: string): Promise<Membership> {
+  const revoked = await plane.store.read<RevokedRow>(plane.store.revokedKey(credential));
+  return { member: revoked === undefined, generation: plane.identity.generation };
 }

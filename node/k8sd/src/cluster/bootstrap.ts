@@ -39,19 +39,13 @@ export async function bootstrap(
   progress: Progress,
 ): Promise<Identity> {
   const { config } = task;
-  const { name, address, credential, settings } = identity;
+  const { settings } = identity;
   const defaults = controlPlaneDefaults(paths, identity);
   progress.step("starting containerd");
   await prepareContainerd(paths, config, defaults);
   await start("containerd");
   progress.step("making certificates");
-  await ensureControlPlanePki(paths, {
-    name,
-    address,
-    credential,
-    settings,
-    extraSans: identity.extraSans,
-  });
+  await ensureControlPlanePki(paths, identity);
   progress.step("writing configuration");
   await prepareNode(paths, identity, config, defaults);
   await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
@@ -104,7 +98,7 @@ async function claimDatastore(
   waiting: Waiting,
 ): Promise<string> {
   const { name, role, address, credential, clusterId } = identity;
-  const etcd = await etcdClient(paths, identity.settings.etcdPort);
+  const etcd = await etcdClient(paths, identity);
   try {
     await until("etcd is healthy", () => etcd.isHealthy(), { ...waiting, intervalMs: 30 });
     const store = new Store(etcd, clusterId);

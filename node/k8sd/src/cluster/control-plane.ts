@@ -1,66 +1,103 @@
 /** A running control plane: its clients, its view of the Nodes, its controllers. Lives from bootstrap to leave. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
-import { etcdClient, type EtcdClient } from "../etcd/client.ts";
+import { endpointsFor, etcdClient, type EtcdClient } from "../etcd/client.ts";
 import { nodeRights, revocationList, revocationPolicy } from "../features/access.ts";
 import { FeatureController, type Pass } from "../features/controller.ts";
 import type { FeatureContext } from "../features/feature.ts";
 import { allFeatures } from "../features/registry.ts";
 import { isReady, kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
+import { Coalesced } from "../base/coalesce.ts";
 import { messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { firstNodeRange } from "../network/plan.ts";
 import { NetworkAgent } from "../network/agent.ts";
 import { readArguments } from "../node/arguments.ts";
 import { readManifest } from "../node/package.ts";
+import { forgetStrayJoins } from "./admit.ts";
+import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
+import { Standing } from "./standing.ts";
 import { Store } from "./store.ts";
+import type { Upwards } from "./upwards.ts";
 
 export class ControlPlane {
   readonly paths: Paths;
-  readonly identity: Identity;
   readonly kube: KubeClient;
   readonly etcd: EtcdClient;
   readonly store: Store;
   readonly features: FeatureController;
   readonly #network: NetworkAgent | undefined;
   readonly #watcher: NodeWatcher;
+  readonly #leadership: Leadership;
+  readonly #standing: Standing;
+  readonly #upwards: Upwards;
+  readonly #changes = new Coalesced(() => this.#storeChanged());
   readonly #ending = new AbortController();
   #nodes: readonly NodeObject[] = [];
   #nodeNames = "";
   #lastConfig: UserFacingClusterConfig = {};
 
-  private constructor(paths: Paths, identity: Identity, clients: { kube: KubeClient; etcd: EtcdClient }) {
+  private constructor(
+    paths: Paths,
+    identity: Identity,
+    upwards: Upwards,
+    clients: { kube: KubeClient; etcd: EtcdClient },
+  ) {
     this.paths = paths;
-    this.identity = identity;
+    this.#upwards = upwards;
     this.kube = clients.kube;
     this.etcd = clients.etcd;
     this.store = new Store(clients.etcd, identity.clusterId);
     this.features = new FeatureController(this.#passes());
     this.#network = identity.settings.networkEnabled ? new NetworkAgent(paths, identity) : undefined;
     this.#watcher = new NodeWatcher(this.kube, (nodes) => this.#nodesChanged(nodes));
+    this.#leadership = new Leadership({
+      etcd: this.etcd,
+      store: this.store,
+      name: identity.name,
+      onGained: () => this.features.lead(),
+      onLost: () => this.features.resign(),
+    });
+    this.#standing = new Standing({
+      paths,
+      identity: () => upwards.identity(),
+      isInDoubt: async () => !(await this.#isPartOfQuorum()),
+      onRemoved: () => upwards.onRemoved(),
+    });
   }
 
-  static async start(paths: Paths, identity: Identity): Promise<ControlPlane> {
-    const { securePort, etcdPort } = identity.settings;
+  static async start(paths: Paths, identity: Identity, upwards: Upwards): Promise<ControlPlane> {
     const [kube, etcd] = await Promise.all([
-      kubeClient(paths, securePort, "k8sd-client"),
-      etcdClient(paths, etcdPort),
+      kubeClient(paths, identity.settings.securePort, "k8sd-client"),
+      etcdClient(paths, identity),
     ]);
-    const plane = new ControlPlane(paths, identity, { kube, etcd });
-    plane.features.wake();
+    const plane = new ControlPlane(paths, identity, upwards, { kube, etcd });
+    plane.#leadership.start();
+    void plane.#followStore();
     void plane.#watcher.run();
     void releaseStaleLeases(kube, identity.name, plane.#ending.signal);
     return plane;
   }
 
+  get identity(): Identity {
+    return this.#upwards.identity();
+  }
+
   async stop(): Promise<void> {
     this.#ending.abort();
+    this.#standing.stop();
     this.#watcher.stop();
-    await Promise.all([this.features.stop(), this.#network?.stop()]);
+    await Promise.all([
+      this.#leadership.stop(),
+      this.#changes.stop(),
+      this.features.stop(),
+      this.#network?.stop(),
+    ]);
     this.kube.close();
     this.etcd.close();
   }
@@ -99,6 +136,38 @@ export class ControlPlane {
     return service?.spec.clusterIP === told;
   }
 
+  /** Woken by every change of what the cluster shares: its configuration, its nodes, what was revoked. */
+  async #followStore() {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        await this.store.watch(() => this.#changes.request(), signal);
+      } catch (error) {
+        if (!signal.aborted) log.debug(`cannot follow the cluster's store: ${messageOf(error)}`);
+      }
+      await sleep(1_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #storeChanged() {
+    this.features.wake();
+    const rows = await this.store.nodes().catch(() => []);
+    const planes = rows.filter(({ role, state }) => role === "control-plane" && state === "joined");
+    await this.#upwards.onPeers(planes.map(({ address }) => `${address}:6400`).sort());
+    this.etcd.use(endpointsFor(this.identity));
+  }
+
+  async #isPartOfQuorum(): Promise<boolean> {
+    const own = this.etcd.only(endpointsFor(this.identity)[0]!);
+    try {
+      return await own.isHealthy();
+    } catch {
+      return false;
+    } finally {
+      own.close();
+    }
+  }
+
   #nodesChanged(nodes: readonly NodeObject[]) {
     this.#nodes = nodes;
     this.#network?.update(nodes);
@@ -134,6 +203,7 @@ export class ControlPlane {
       ...features,
       { name: "access", run: () => this.#grantAccess() },
       { name: "labels", run: () => this.#labelNodes() },
+      { name: "joins", run: () => forgetStrayJoins(this) },
     ];
   }
 

@@ -8,17 +8,24 @@ import {
   NODE_IN_USE,
   NOT_INITIALIZED,
   type BootstrapConfig,
-  type WorkerJoinConfig,
 } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf } from "../base/errors.ts";
-import { loadIdentity, saveIdentity, settled, type Identity, type Journal } from "../base/identity.ts";
+import {
+  loadIdentity,
+  saveIdentity,
+  settled,
+  type Identity,
+  type JoinConfig,
+  type Journal,
+} from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
 import { start, unitOf, unitStates } from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
-import { joinAsWorker } from "./join.ts";
+import { giveUp } from "./admission.ts";
+import { joinCluster } from "./join.ts";
 import { leave } from "./leave.ts";
 import { checkContainerd, checkLocalAddress, checkPorts } from "./preflight.ts";
 import { wantedServices } from "./prepare.ts";
@@ -30,6 +37,7 @@ import {
   resolveSettings,
 } from "./settings.ts";
 import { decodeToken } from "./tokens.ts";
+import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
 
 const DEFAULT_TIMEOUT_MS = 180_000;
@@ -51,9 +59,12 @@ export class Daemon {
   readonly paths: Paths;
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
   #identity: Identity | undefined;
+  #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
   #part: ControlPlane | Worker | undefined;
   #unreadable: string | undefined;
+  /** Of the control planes' daemons, as last heard. */
+  #peers: readonly string[] = [];
 
   /** `onMembership` opens and closes what a node serves to other nodes. */
   constructor(paths: Paths, onMembership: (identity: Identity | undefined) => Promise<void>) {
@@ -113,7 +124,7 @@ export class Daemon {
     });
   }
 
-  async join(request: NodeRequest & { token: string }, config: WorkerJoinConfig): Promise<void> {
+  async join(request: NodeRequest & { token: string }, config: JoinConfig): Promise<void> {
     if (this.#operation?.kind === "join" && this.#operation.name === request.name)
       return this.#operation.done;
     if (this.#identity || this.#unreadable)
@@ -175,11 +186,11 @@ export class Daemon {
 
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
-    if (journal.operation === "leave") return this.#dissolve(identity);
+    if (journal.operation === "leave") return this.#dissolve(identity, journal.abandoned);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
       const member = await this.#become(identity, journal, progress);
-      const final = settled(member);
+      const final = { ...settled(member), peers: this.#peers.length > 0 ? this.#peers : member.peers };
       await saveIdentity(this.paths.identity, final);
       this.#identity = final;
       if (!this.#part) await this.#enter(final);
@@ -188,7 +199,7 @@ export class Daemon {
       const failure = await withServices(error, operation.step, identity).catch(() => error as Error);
       log.error(`${journal.operation} failed: ${failure.message}`);
       operation.step = "undoing";
-      await this.#dissolve(identity);
+      await this.#dissolve(identity, journal.operation === "join" ? journal.token : undefined);
       throw failure;
     }
   }
@@ -201,7 +212,7 @@ export class Daemon {
     const started = (member: Identity) => this.#enter(member);
     if (journal.operation === "bootstrap")
       return bootstrap(this.paths, identity, { config: journal.config, started }, progress);
-    return joinAsWorker(
+    return joinCluster(
       this.paths,
       identity,
       { token: journal.token, config: journal.config, started },
@@ -213,9 +224,27 @@ export class Daemon {
     this.#identity = identity;
     this.#part ??=
       identity.role === "worker"
-        ? await Worker.start(this.paths, identity, () => this.#obeyRemoval())
-        : await ControlPlane.start(this.paths, identity);
+        ? await Worker.start(this.paths, identity, this.#upwards())
+        : await ControlPlane.start(this.paths, identity, this.#upwards());
     await this.#onMembership(identity);
+  }
+
+  #upwards(): Upwards {
+    return {
+      // What a part asks after the node has left no longer matters.
+      identity: () => this.#identity ?? this.#lastIdentity!,
+      onRemoved: () => this.#obeyRemoval(),
+      onPeers: (peers) => this.#follow(peers),
+    };
+  }
+
+  /** Keeps the way back to the cluster on disk. */
+  async #follow(peers: readonly string[]) {
+    if (peers.length === 0) return;
+    this.#peers = peers;
+    if (!this.#identity || this.#operation || this.#identity.peers.join() === peers.join()) return;
+    this.#identity = { ...this.#identity, peers };
+    await saveIdentity(this.paths.identity, this.#identity);
   }
 
   #obeyRemoval() {
@@ -225,12 +254,17 @@ export class Daemon {
   }
 
   /** Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. */
-  async #dissolve(identity: Identity) {
-    await saveIdentity(this.paths.identity, { ...identity, journal: { operation: "leave" } });
+  async #dissolve(identity: Identity, abandoned?: string) {
+    const journal: Journal = { operation: "leave", ...(abandoned && { abandoned }) };
+    await saveIdentity(this.paths.identity, { ...identity, journal });
     await this.#part?.stop();
     this.#part = undefined;
+    // While etcd still runs here: its member is taken off the list first.
+    if (abandoned) await giveUp(this.paths, identity, abandoned);
     await leave(this.paths);
+    this.#lastIdentity = identity;
     this.#identity = undefined;
+    this.#peers = [];
     await this.#onMembership(undefined);
     log.info("this node belongs to no cluster");
   }
@@ -299,13 +333,11 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
 
 function beginJoin(
   { name, address, token, timeoutMs }: NodeRequest & { token: string },
-  config: WorkerJoinConfig,
+  config: JoinConfig,
 ): Identity {
   checkNodeName(name);
   const ip = checkAddress(address);
   const { role, addresses } = decodeToken(token);
-  if (role !== "worker")
-    throw new ApiError(501, "joining as a control plane is not implemented yet; ask for a worker's token");
   refuse("invalid join configuration", problemsOfJoin(config));
   return {
     schema: 1,
@@ -314,9 +346,9 @@ function beginJoin(
     credential: "",
     settings: resolveSettings({ "cluster-config": { network: { enabled: true } } }),
     name,
-    role: "worker",
+    role,
     address: ip,
-    extraSans: [],
+    extraSans: config["extra-sans"] ?? [],
     peers: addresses,
     datastore: { type: "etcd" },
     generation: 1,

@@ -1,12 +1,13 @@
 /** Configuration documents that come as text: YAML or JSON, strictly read. */
 import {
+  controlPlaneJoinConfigSchema,
   InvalidInput,
   parse,
   workerJoinConfigSchema,
   type Schema,
-  type WorkerJoinConfig,
 } from "@cantrip/metadata/k8sd";
 import { ApiError } from "../base/errors.ts";
+import type { JoinConfig, Role } from "../base/identity.ts";
 
 const MAX_DOCUMENT_LENGTH = 1_048_576;
 
@@ -45,5 +46,8 @@ async function parseText(document: string): Promise<unknown> {
 const withoutTexts = (document: string) =>
   document.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '""').replace(/^\s*[^:#\n]*-----[^\n]*$/gm, "");
 
-export const parseJoinConfig = (document: string): Promise<WorkerJoinConfig> =>
-  parseDocument(workerJoinConfigSchema, document, "invalid join configuration");
+/** What a joining node may be told is a matter of its role, which its token names. */
+export const parseJoinConfig = (role: Role, document: string): Promise<JoinConfig> =>
+  role === "worker"
+    ? parseDocument(workerJoinConfigSchema, document, "invalid join configuration of a worker")
+    : parseDocument(controlPlaneJoinConfigSchema, document, "invalid join configuration of a control plane");

@@ -1,33 +1,38 @@
-/** What a joining worker and a control plane say to each other (our own protocol, over TLS on :6400). */
+/** What a joining node and a control plane say to each other (our own protocol, over TLS on :6400). */
+import type { ClusterSettings, Datastore } from "../base/identity.ts";
+import type { SealedBox } from "../pki/sealing.ts";
 import { object, text, type Infer } from "../server/body.ts";
-import type { ClusterSettings } from "../base/identity.ts";
 
-/** Certificates that a worker asks for, by the name of their files. */
+/** Certificates that a worker asks for, by the name of their files. A control plane makes its own, but the first. */
 export const WORKER_REQUESTS = [
+  "k8sd",
   "kubelet",
   "kubelet-client",
   "kube-proxy-client",
   "k8sd-node-client",
-  "k8sd",
 ] as const;
-export type WorkerRequest = (typeof WORKER_REQUESTS)[number];
+export const CONTROL_PLANE_REQUESTS = ["k8sd"] as const;
+export type CertificateRequestName = (typeof WORKER_REQUESTS)[number];
 
 const csr = () => text({ maxLength: 4096 });
+const name = () => text({ maxLength: 253 });
+const secret = () => text({ maxLength: 128 });
+
 export const admitRequestSchema = object(
   {
-    name: text({ maxLength: 253 }),
+    name: name(),
     address: text({ maxLength: 64 }),
-    secret: text({ maxLength: 128 }),
+    secret: secret(),
     version: text({ maxLength: 128 }),
     requests: object(
       {
+        k8sd: csr(),
         kubelet: csr(),
         "kubelet-client": csr(),
         "kube-proxy-client": csr(),
         "k8sd-node-client": csr(),
-        k8sd: csr(),
       },
-      WORKER_REQUESTS,
+      ["k8sd"],
     ),
   },
   ["name", "address", "secret", "requests"],
@@ -39,6 +44,7 @@ export interface AdmitReply {
   readonly credential: string;
   readonly generation: number;
   readonly settings: ClusterSettings;
+  readonly datastore: Datastore;
   readonly cloudProvider: string;
   /** `ip:port` of every API server. */
   readonly apiServers: readonly string[];
@@ -47,11 +53,28 @@ export interface AdmitReply {
   readonly ca: string;
   readonly clientCa: string;
   readonly k8sdCa: string;
-  readonly certificates: Readonly<Record<WorkerRequest, string>>;
+  readonly certificates: Readonly<Partial<Record<CertificateRequestName, string>>>;
+  /** For a control plane: JSON of the files that all of them hold (pki/shared-files.ts). */
+  readonly sealed?: SealedBox;
 }
+
+export const abandonRequestSchema = object({ name: name(), secret: secret(), request: csr() }, [
+  "name",
+  "secret",
+  "request",
+]);
+export type AbandonRequest = Infer<typeof abandonRequestSchema>;
 
 export const JOIN_PATH = "x/cantrip/join";
 export const JOINED_PATH = "x/cantrip/joined";
+/** A join failed on the joiner's side: nothing of it is to stay. */
+export const ABANDON_PATH = "x/cantrip/abandon";
 export const LEAVE_PATH = "x/cantrip/leave";
-/** A worker asks whether its credential still counts. */
+/** etcd has several voters now: a member with the timers of a lone one changes them. */
+export const TIMERS_PATH = "x/cantrip/etcd-timers";
+/** A node asks whether its credential still counts, and in which generation the cluster is. */
 export const MEMBER_PATH = "x/cantrip/member";
+export interface Membership {
+  readonly member: boolean;
+  readonly generation: number;
+}

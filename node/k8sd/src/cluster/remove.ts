@@ -1,6 +1,6 @@
 /**
- * Removal of a worker: cordon, drain, its own leave, revocation, Node, record. Repeatable at every point; a name that
- * never joined only loses its token.
+ * Removal of a node: cordon, drain, its etcd member, its own leave, revocation, Node, record. Repeatable at every point;
+ * a name that never joined only loses its token.
  */
 import { ApiError, messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
@@ -9,12 +9,13 @@ import type { NodeObject } from "../kube/client.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { cordon, drain } from "./drain.ts";
 import { LEAVE_PATH } from "./joining.ts";
+import { refuseLossOfQuorum, removeMemberOf } from "./membership.ts";
 import { callPeer, ownTls } from "./peer.ts";
 import type { NodeRow, RevokedRow } from "./store.ts";
 import { Tokens } from "./tokens.ts";
 
 const DEFAULT_TIMEOUT_MS = 90_000;
-const LEAVE_TIMEOUT_MS = 45_000;
+const LEAVE_TIMEOUT_MS = 60_000;
 
 export interface Removal {
   readonly name: string;
@@ -27,26 +28,37 @@ export async function removeNode(
   { name, force, timeoutMs = DEFAULT_TIMEOUT_MS }: Removal,
 ): Promise<void> {
   const { store, kube } = plane;
-  await new Tokens(plane.paths, store).revoke(name);
   const row = (await store.read<NodeRow>(store.nodeKey(name)))?.value;
-  if (row?.role === "control-plane")
-    throw new ApiError(
-      501,
-      `Cannot remove control plane ${name}: removing control planes is not implemented yet`,
-    );
+  // Before anything is changed: what is refused here leaves the node as it was.
+  if (row?.role === "control-plane" && !force) await refuseLossOfQuorum(plane, row);
+  await new Tokens(plane.paths, store).revoke(name);
   const node = await tolerating(force, () => kube.find<NodeObject>(`/api/v1/nodes/${name}`));
-  if (row)
-    await store.update<NodeRow>(
-      store.nodeKey(name),
-      (current) => current && { ...current, state: "leaving" },
-    );
+  if (row) await markLeaving(plane, row);
   if (node) await empty(plane, node, force, timeoutMs);
+  if (row?.role === "control-plane") await removeMemberOf(plane, row, force);
   if (row) await askToLeave(plane, row);
-  if (row) await revoke(plane, row, force);
-  await tolerating(force, () => kube.delete(`/api/v1/nodes/${name}`));
-  await store.commit([{ key: store.nodeKey(name), value: undefined }]);
+  if (row) await forgetNode(plane, row, force);
+  else await tolerating(force, () => kube.delete(`/api/v1/nodes/${name}`));
   log.info(`removed ${name}${row || node ? "" : " (it had never joined)"}`);
 }
+
+const markLeaving = ({ store }: ControlPlane, { name }: NodeRow) =>
+  store.update<NodeRow>(store.nodeKey(name), (current) => current && { ...current, state: "leaving" });
+
+/** Takes every trace of a node out of the cluster, its etcd member too; the machine itself is not asked. */
+export async function forgetNode(plane: ControlPlane, row: NodeRow, force: boolean): Promise<void> {
+  const { store, kube } = plane;
+  if (row.role === "control-plane") {
+    await removeMemberOf(plane, row, force);
+    await plane.etcd.commit([{ key: apiserverLeaseOf(row), value: undefined }]);
+  }
+  await revoke(plane, row, force);
+  await tolerating(force, () => kube.delete(`/api/v1/nodes/${row.name}`));
+  await store.commit([{ key: store.nodeKey(row.name), value: undefined }]);
+}
+
+/** By this key API servers keep each other in the Service `kubernetes`; a removed one can no longer take itself out. */
+const apiserverLeaseOf = ({ address }: NodeRow) => `/registry/masterleases/${address}`;
 
 /** With force, what the API server does not do is logged and left. */
 async function tolerating<T>(force: boolean, act: () => Promise<T>): Promise<T | undefined> {

@@ -1,9 +1,9 @@
 /** What a bootstrap configuration means: checked as a whole, all problems at once, then resolved with its defaults. */
 import { isIPv4 } from "node:net";
 import { isAbsolute } from "node:path";
-import type { BootstrapConfig, UserFacingClusterConfig, WorkerJoinConfig } from "@cantrip/metadata/k8sd";
+import type { BootstrapConfig, UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
 import { ApiError } from "../base/errors.ts";
-import type { ClusterSettings } from "../base/identity.ts";
+import type { ClusterSettings, JoinConfig } from "../base/identity.ts";
 import { contains, nthAddress, overlaps, parseCidr, sizeOf } from "../network/cidr.ts";
 import { checkedChanges } from "../node/arguments.ts";
 
@@ -42,9 +42,7 @@ export function problemsOfBootstrap(config: BootstrapConfig): string[] {
     ...problemsOfPorts(config),
     ...problemsOfNodeFiles(config),
     ...(config["control-plane-taints"] ?? []).flatMap(problemsOfTaint),
-    ...(config["extra-sans"] ?? [])
-      .filter((san) => !isIPv4(san) && !DNS_NAME.test(san))
-      .map((san) => `extra-sans: ${JSON.stringify(san)} is neither a DNS name nor an IPv4 address`),
+    ...problemsOfSans(config),
   ];
 }
 
@@ -105,7 +103,7 @@ function problemsOfChanges(key: string, changes: Record<string, string | null>):
   }
 }
 
-export function problemsOfJoin(config: WorkerJoinConfig): string[] {
+export function problemsOfJoin(config: JoinConfig): string[] {
   const supplied = Object.entries(config).filter(
     ([key, value]) => SUPPLIED_CERTIFICATE.test(key) && value !== "",
   );
@@ -113,8 +111,14 @@ export function problemsOfJoin(config: WorkerJoinConfig): string[] {
     ...supplied.map(([key]) => `${key}: supplied certificates and keys are not supported yet; leave it out`),
     ...problemsOfBaseDirectory(config),
     ...problemsOfNodeFiles(config),
+    ...problemsOfSans(config),
   ];
 }
+
+const problemsOfSans = ({ "extra-sans": sans = [] }: Pick<BootstrapConfig, "extra-sans">): string[] =>
+  sans
+    .filter((san) => !isIPv4(san) && !DNS_NAME.test(san))
+    .map((san) => `extra-sans: ${JSON.stringify(san)} is neither a DNS name nor an IPv4 address`);
 
 function problemsOfRanges(config: BootstrapConfig): string[] {
   const cidrs = {

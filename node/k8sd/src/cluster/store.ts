@@ -22,6 +22,8 @@ export interface NodeRow {
   readonly address: string;
   readonly credential: string;
   readonly state: "joining" | "joined" | "leaving";
+  /** Milliseconds since the epoch of the latest admission. */
+  readonly admittedAt?: number;
 }
 export interface RevokedRow {
   readonly name: string;
@@ -31,6 +33,16 @@ export interface RevokedRow {
 export interface Stored<T> {
   readonly value: T;
   readonly revision: string;
+}
+
+export interface StoreWrite {
+  readonly key: string;
+  /** undefined deletes. */
+  readonly value: unknown;
+  /** Revision that the key must be at; "0": it must not exist. */
+  readonly expected?: string;
+  /** The key ends with this lease. */
+  readonly lease?: string;
 }
 
 /** A guarded write lost against another one. Read again and decide again. */
@@ -53,7 +65,8 @@ export class Store {
 
   /** Claims the prefix for this cluster, if nobody has yet. */
   async claim(by: string): Promise<void> {
-    await this.#etcd.commit([this.#write("claim", { by, at: new Date().toISOString() }, "0")]);
+    const value = { by, at: new Date().toISOString() };
+    await this.#etcd.commit([this.#write({ key: "claim", value, expected: "0" })]);
   }
 
   async read<T>(key: string): Promise<Stored<T> | undefined> {
@@ -67,10 +80,8 @@ export class Store {
   }
 
   /** Writes or deletes (undefined) several keys, all or none. @throws Conflict */
-  async commit(writes: readonly { key: string; value: unknown; expected?: string }[]): Promise<void> {
-    const done = await this.#etcd.commit(
-      writes.map(({ key, value, expected }) => this.#write(key, value, expected)),
-    );
+  async commit(writes: readonly StoreWrite[]): Promise<void> {
+    const done = await this.#etcd.commit(writes.map((write) => this.#write(write)));
     if (!done)
       throw new Conflict(`Cannot write ${writes.map(({ key }) => key).join(", ")}: it was changed meanwhile`);
   }
@@ -95,8 +106,17 @@ export class Store {
   nodes = (): Promise<NodeRow[]> => this.list<NodeRow>("nodes/");
   revoked = (): Promise<RevokedRow[]> => this.list<RevokedRow>("revoked/");
 
-  #write(key: string, value: unknown, expected?: string): Write {
+  /** Calls back at the begin and after each change of anything here, until the stream ends. */
+  watch = (onChange: () => void, signal: AbortSignal): Promise<void> =>
+    this.#etcd.watch(this.#prefix, onChange, signal);
+
+  #write({ key, value, expected, lease }: StoreWrite): Write {
     const text = value === undefined ? undefined : JSON.stringify(value);
-    return { key: this.#prefix + key, value: text, ...(expected !== undefined && { expected }) };
+    return {
+      key: this.#prefix + key,
+      value: text,
+      ...(expected !== undefined && { expected }),
+      ...(lease !== undefined && { lease }),
+    };
   }
 }

@@ -108,6 +108,20 @@ export class Tokens {
   revoke = (name: string): Promise<void> =>
     this.#store.commit([{ key: this.#store.tokenKey(name), value: undefined }]);
 
+  /** Lets another key use the token: the one that had it has given up. */
+  async unbind(name: string): Promise<void> {
+    await this.#store.update<TokenRow>(this.#store.tokenKey(name), (current) => {
+      if (current?.boundTo === undefined) return undefined;
+      const { boundTo: _boundTo, ...unbound } = current;
+      return unbound;
+    });
+  }
+
+  async isValid(name: string): Promise<boolean> {
+    const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
+    return row !== undefined && row.expiresAt > Date.now();
+  }
+
   async #key(): Promise<string> {
     const path = join(this.#paths.certificates, "token.key");
     const found = await readIfExists(path);

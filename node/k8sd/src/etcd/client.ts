@@ -1,7 +1,13 @@
-/** etcd by its JSON gateway: keys, transactions, members. Ids and revisions are decimal strings, as etcd sends them. */
+/**
+ * etcd by its JSON gateway: keys, transactions, leases, watches, members. Ids and revisions are decimal strings, as etcd
+ * sends them. Each call goes to the first endpoint that takes it: this node's own member, then the others.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HttpsClient } from "../base/https.ts";
+import { ApiError } from "../base/errors.ts";
+import { HttpsClient, Unreachable, type TlsMaterial } from "../base/https.ts";
+import type { Identity } from "../base/identity.ts";
+import { linesOf } from "../base/lines.ts";
 import type { Paths } from "../base/paths.ts";
 
 export interface Entry {
@@ -11,10 +17,26 @@ export interface Entry {
   readonly revision: string;
 }
 export interface Member {
+  /** Decimal, as every call takes it. */
   readonly id: string;
+  /** Empty until the member has started for the first time. */
   readonly name: string;
   readonly isLearner: boolean;
   readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+}
+export interface MemberStatus {
+  /** The member that answered. */
+  readonly memberId: string;
+  /** "0" while there is none. */
+  readonly leader: string;
+  readonly isLearner: boolean;
+  readonly raftTerm: string;
+  readonly raftIndex: string;
+  readonly raftAppliedIndex: string;
+  readonly dbSize: string;
+  readonly dbSizeInUse: string;
+  readonly errors: readonly string[];
 }
 export interface Write {
   readonly key: string;
@@ -22,10 +44,21 @@ export interface Write {
   readonly value: string | undefined;
   /** Fails the transaction unless the key is at this revision; "0" means that it must not exist. */
   readonly expected?: string;
+  /** The key ends with this lease. */
+  readonly lease?: string;
 }
 
 export class EtcdError extends Error {
   override readonly name = "EtcdError";
+  readonly status: number;
+  /** etcd's own words. */
+  readonly reason: string;
+
+  constructor(path: string, status: number, reason: string) {
+    super(`etcd answered ${status} to ${path}: ${reason}`);
+    this.status = status;
+    this.reason = reason;
+  }
 }
 
 const encode = (text: string) => Buffer.from(text).toString("base64");
@@ -44,48 +77,183 @@ interface WireMember {
   name?: string;
   isLearner?: boolean;
   peerURLs?: string[];
+  clientURLs?: string[];
+}
+interface WireStatus {
+  header: { member_id: string };
+  leader?: string;
+  isLearner?: boolean;
+  raftTerm?: string;
+  raftIndex?: string;
+  raftAppliedIndex?: string;
+  dbSize?: string;
+  dbSizeInUse?: string;
+  errors?: string[];
 }
 
-export class EtcdClient {
-  readonly #https: HttpsClient;
+const memberOf = ({
+  ID,
+  name = "",
+  isLearner = false,
+  peerURLs = [],
+  clientURLs = [],
+}: WireMember): Member => ({
+  id: ID,
+  name,
+  isLearner,
+  peerUrls: peerURLs,
+  clientUrls: clientURLs,
+});
 
-  constructor(https: HttpsClient) {
-    this.#https = https;
+export class EtcdClient {
+  readonly #tls: TlsMaterial;
+  readonly #clients = new Map<string, HttpsClient>();
+  #endpoints: readonly string[];
+
+  /** Endpoints are URLs, the preferred one first. */
+  constructor(endpoints: readonly string[], tls: TlsMaterial) {
+    this.#endpoints = endpoints;
+    this.#tls = tls;
   }
+
+  get endpoints(): readonly string[] {
+    return this.#endpoints;
+  }
+
+  /** Takes other endpoints from the next call on. */
+  use(endpoints: readonly string[]): void {
+    this.#endpoints = endpoints;
+    for (const [endpoint, https] of this.#clients)
+      if (!endpoints.includes(endpoint)) {
+        https.close();
+        this.#clients.delete(endpoint);
+      }
+  }
+
+  /** A client of one member only, with the same credential; its user closes it. */
+  only = (endpoint: string): EtcdClient => new EtcdClient([endpoint], this.#tls);
 
   get = async (key: string): Promise<Entry | undefined> => (await this.#range({ key: encode(key) }))[0];
 
   list = (prefix: string): Promise<Entry[]> =>
     this.#range({ key: encode(prefix), range_end: encode(endOf(prefix)) });
 
+  /** True if any key begins so. */
+  async hasAny(prefix: string): Promise<boolean> {
+    const range = { key: encode(prefix), range_end: encode(endOf(prefix)), limit: "1", keys_only: true };
+    return (await this.#range(range)).length > 0;
+  }
+
   /** All writes or none; false if an expectation did not hold. */
   async commit(writes: readonly Write[]): Promise<boolean> {
     const compare = writes.flatMap(({ key, expected }) =>
       expected === undefined ? [] : [comparison(key, expected)],
     );
-    const body = await this.#post("kv/txn", { compare, success: writes.map(operation) });
+    const body = await this.post("kv/txn", { compare, success: writes.map(operation) });
     return (body as { succeeded?: boolean }).succeeded === true;
   }
 
-  async members(): Promise<Member[]> {
-    const { members = [] } = (await this.#post("cluster/member/list", {})) as { members?: WireMember[] };
-    return members.map(({ ID, name = "", isLearner = false, peerURLs = [] }) => ({
-      id: BigInt(ID).toString(16),
-      name,
-      isLearner,
-      peerUrls: peerURLs,
-    }));
+  /** A new lease's id. Keys written with it vanish when it was not renewed for so long. */
+  async grantLease(ttlSeconds: number): Promise<string> {
+    const { ID } = (await this.post("lease/grant", { TTL: String(ttlSeconds), ID: "0" })) as { ID: string };
+    return ID;
   }
 
+  /** False once the lease is over. */
+  async renewLease(id: string): Promise<boolean> {
+    const { result } = (await this.post("lease/keepalive", { ID: id })) as { result?: { TTL?: string } };
+    return Number(result?.TTL ?? 0) > 0;
+  }
+
+  async revokeLease(id: string): Promise<void> {
+    await this.post("lease/revoke", { ID: id });
+  }
+
+  /** Calls back at the begin, and after every change below a prefix, until the stream ends. @throws Unreachable, EtcdError */
+  async watch(prefix: string, onChange: () => void, signal: AbortSignal): Promise<void> {
+    const create_request = { key: encode(prefix), range_end: encode(endOf(prefix)), progress_notify: true };
+    const call = { method: "POST", path: "/v3/watch", body: { create_request }, signal };
+    const response = await this.#first((https) => https.open(call));
+    if (response.statusCode !== 200) {
+      response.resume();
+      throw new EtcdError("watch", response.statusCode ?? 0, "watch refused");
+    }
+    // A member that vanished without a word leaves a silent connection; progress is told every ten minutes.
+    response.socket.setTimeout(900_000, () => response.destroy(new Error("watch went silent")));
+    for await (const line of linesOf(response)) {
+      const { result } = JSON.parse(line) as {
+        result?: { created?: boolean; canceled?: boolean; events?: unknown[] };
+      };
+      if (!result || result.canceled) return;
+      if (result.created || result.events) onChange();
+    }
+  }
+
+  async members(): Promise<Member[]> {
+    const { members = [] } = (await this.post("cluster/member/list", {})) as { members?: WireMember[] };
+    return members.map(memberOf);
+  }
+
+  /** A new member that does not vote yet. @throws EtcdError */
+  async addLearner(peerUrl: string): Promise<Member> {
+    const body = { peerURLs: [peerUrl], isLearner: true };
+    const { member } = (await this.post("cluster/member/add", body)) as { member: WireMember };
+    return memberOf(member);
+  }
+
+  async promote(id: string): Promise<void> {
+    await this.post("cluster/member/promote", { ID: id });
+  }
+
+  async removeMember(id: string): Promise<void> {
+    await this.post("cluster/member/remove", { ID: id });
+  }
+
+  /** Of the first endpoint that answers. */
+  async status(): Promise<MemberStatus> {
+    const wire = (await this.post("maintenance/status", {})) as WireStatus;
+    return {
+      memberId: wire.header.member_id,
+      leader: wire.leader ?? "0",
+      isLearner: wire.isLearner ?? false,
+      raftTerm: wire.raftTerm ?? "0",
+      raftIndex: wire.raftIndex ?? "0",
+      raftAppliedIndex: wire.raftAppliedIndex ?? "0",
+      dbSize: wire.dbSize ?? "0",
+      dbSizeInUse: wire.dbSizeInUse ?? "0",
+      errors: wire.errors ?? [],
+    };
+  }
+
+  /** Only the leader does this: the first endpoint must be its. */
+  async moveLeader(to: string): Promise<void> {
+    await this.post("maintenance/transfer-leadership", { targetID: to });
+  }
+
+  /** True if the first endpoint that answers is in a working quorum. */
   async isHealthy(): Promise<boolean> {
-    const { status, body } = await this.#https.call({ method: "GET", path: "/health", timeoutMs: 3_000 });
+    const call = { method: "GET", path: "/health", timeoutMs: 3_000 };
+    const { status, body } = await this.#first((https) => https.call(call));
     return status === 200 && (body as { health?: string }).health === "true";
   }
 
-  close = (): void => this.#https.close();
+  close(): void {
+    for (const https of this.#clients.values()) https.close();
+    this.#clients.clear();
+  }
+
+  /** Any call of the gateway (`kv/range`, …). @throws EtcdError, Unreachable */
+  async post(path: string, body: unknown, timeoutMs = 8_000): Promise<unknown> {
+    const call = { method: "POST", path: `/v3/${path}`, body, timeoutMs };
+    return this.#first(async (https) => {
+      const answer = await https.call(call);
+      if (answer.status === 200) return answer.body;
+      throw new EtcdError(path, answer.status, reasonOf(answer.body));
+    });
+  }
 
   async #range(body: object): Promise<Entry[]> {
-    const { kvs = [] } = (await this.#post("kv/range", body)) as { kvs?: WireEntry[] };
+    const { kvs = [] } = (await this.post("kv/range", body)) as { kvs?: WireEntry[] };
     return kvs.map(({ key, value, mod_revision }) => ({
       key: decode(key),
       value: decode(value),
@@ -93,31 +261,72 @@ export class EtcdClient {
     }));
   }
 
-  async #post(path: string, body: unknown): Promise<unknown> {
-    const answer = await this.#https.call({ method: "POST", path: `/v3/${path}`, body, timeoutMs: 8_000 });
-    if (answer.status === 200) return answer.body;
-    const { message = JSON.stringify(answer.body) } = answer.body as { message?: string };
-    throw new EtcdError(`etcd answered ${answer.status} to ${path}: ${message}`);
+  /** The next endpoint is asked where one is away, or is not (yet, or any more) a member that can answer. */
+  async #first<T>(ask: (https: HttpsClient) => Promise<T>): Promise<T> {
+    let last: unknown;
+    for (const endpoint of this.#endpoints)
+      try {
+        return await ask(this.#client(endpoint));
+      } catch (error) {
+        if (!(error instanceof Unreachable) && !(error instanceof EtcdError && isElsewhere(error)))
+          throw error;
+        last ??= error;
+      }
+    throw last ?? new ApiError(503, "Cannot reach etcd: no endpoint is known");
+  }
+
+  #client(endpoint: string): HttpsClient {
+    const known = this.#clients.get(endpoint);
+    if (known) return known;
+    const https = new HttpsClient(endpoint, this.#tls);
+    this.#clients.set(endpoint, https);
+    return https;
   }
 }
+
+const isElsewhere = ({ status, reason }: EtcdError) =>
+  status === 503 || /not supported for learner|member has been removed|server stopped/.test(reason);
+
+const reasonOf = (body: unknown): string => {
+  const { message, error } = (body ?? {}) as { message?: string; error?: string };
+  return message ?? error ?? JSON.stringify(body)?.slice(0, 300) ?? "no message";
+};
 
 const comparison = (key: string, revision: string) =>
   revision === "0"
     ? { key: encode(key), target: "CREATE", result: "EQUAL", create_revision: "0" }
     : { key: encode(key), target: "MOD", result: "EQUAL", mod_revision: revision };
 
-const operation = ({ key, value }: Write) =>
+const operation = ({ key, value, lease }: Write) =>
   value === undefined
     ? { request_delete_range: { key: encode(key) } }
-    : { request_put: { key: encode(key), value: encode(value) } };
+    : { request_put: { key: encode(key), value: encode(value), ...(lease && { lease }) } };
 
-/** A client of this node's own member. */
-export async function etcdClient(paths: Paths, port: number): Promise<EtcdClient> {
-  const read = (file: string) => readFile(join(paths.pki, file), "utf8");
-  const [ca, cert, key] = await Promise.all([
-    read("etcd/ca.crt"),
-    read("k8sd-etcd-client.crt"),
-    read("k8sd-etcd-client.key"),
-  ]);
-  return new EtcdClient(new HttpsClient(`https://127.0.0.1:${port}`, { ca, cert, key }));
+/** Where etcd's clients on this node find it. */
+export function endpointsFor({ datastore, address, peers, settings }: Identity): string[] {
+  if (datastore.type === "external") return [...datastore.servers];
+  const others = peers.map((peer) => peer.replace(/:\d+$/, "")).filter((ip) => ip !== address);
+  return ["127.0.0.1", ...others].map((ip) => `https://${ip}:${settings.etcdPort}`);
+}
+
+/** Files of the client's certificate below the PKI directory; an external datastore may do without. */
+export const clientFilesFor = ({ datastore }: Pick<Identity, "datastore">) =>
+  datastore.type === "external"
+    ? ({ ca: "etcd/ca.crt", cert: "etcd/client.crt", key: "etcd/client.key" } as const)
+    : ({ ca: "etcd/ca.crt", cert: "k8sd-etcd-client.crt", key: "k8sd-etcd-client.key" } as const);
+
+/** A client of the cluster's datastore, with this node's credential. */
+export async function etcdClient(paths: Paths, identity: Identity): Promise<EtcdClient> {
+  const optional = identity.datastore.type === "external";
+  const read = async (file: string) => {
+    try {
+      return await readFile(join(paths.pki, file), "utf8");
+    } catch (error) {
+      if (optional) return undefined;
+      throw error;
+    }
+  };
+  const files = clientFilesFor(identity);
+  const [ca, cert, key] = await Promise.all([read(files.ca), read(files.cert), read(files.key)]);
+  return new EtcdClient(endpointsFor(identity), { ...(ca && { ca }), ...(cert && key && { cert, key }) });
 }

@@ -1,6 +1,6 @@
 /**
- * Makes features, rights and node labels be as configured: woken by changes, and from time to time against drift. One
- * control plane runs it for now; with several, the holder of a lease will (issue 4).
+ * Makes features, rights and node labels be as configured: woken by changes, and from time to time against drift. It works
+ * on the one control plane that leads.
  */
 import type { FeatureName } from "@cantrip/metadata/k8sd";
 import { messageOf } from "../base/errors.ts";
@@ -10,7 +10,7 @@ const AGAIN_AFTER_FAILURE_MS = 1_000;
 const DRIFT_CHECK_MS = 300_000;
 
 export interface Pass {
-  readonly name: FeatureName | "access" | "labels";
+  readonly name: FeatureName | "access" | "labels" | "joins";
   run(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export class FeatureController {
   readonly #passes: readonly Pass[];
   #running: Promise<void> | undefined;
   #again = false;
-  #stopped = false;
+  #isLeading = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(passes: readonly Pass[]) {
@@ -29,15 +29,26 @@ export class FeatureController {
 
   /** Soon after this, everything has been looked at once more. */
   wake(): void {
-    if (this.#stopped) return;
+    if (!this.#isLeading) return;
     this.#again = true;
     this.#running ??= this.#work().finally(() => (this.#running = undefined));
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  lead(): void {
+    this.#isLeading = true;
+    this.wake();
+  }
+
+  /** Another control plane may lead: begins nothing more. */
+  resign(): void {
+    this.#isLeading = false;
     this.#again = false;
     clearTimeout(this.#timer);
+    this.complaints.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.resign();
     await this.#running;
   }
 
@@ -46,7 +57,7 @@ export class FeatureController {
       this.#again = false;
       await Promise.all(this.#passes.map((pass) => this.#run(pass)));
     }
-    if (this.#stopped) return;
+    if (!this.#isLeading) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => this.wake(),

@@ -4,8 +4,8 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StringDecoder } from "node:string_decoder";
 import { HttpsClient, Unreachable, type Call } from "../base/https.ts";
+import { linesOf } from "../base/lines.ts";
 import type { Paths } from "../base/paths.ts";
 
 export interface KubeObject {
@@ -143,17 +143,6 @@ export class KubeClient {
   }
 
   close = (): void => this.#https.close();
-}
-
-async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  const decoder = new StringDecoder("utf8");
-  let rest = "";
-  for await (const chunk of stream) {
-    rest += decoder.write(chunk);
-    const lines = rest.split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines.filter((line) => line !== "");
-  }
 }
 
 const PLURALS: Readonly<Record<string, string>> = {

@@ -3,6 +3,7 @@
  * Nodes must share one link for now; one that does not is named in `problems` and gets no route.
  */
 import { writeFile } from "node:fs/promises";
+import { Coalesced } from "../base/coalesce.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { log } from "../base/log.ts";
@@ -22,8 +23,7 @@ export class NetworkAgent {
   readonly #timer: NodeJS.Timeout;
   #nodes: readonly NodeObject[] = [];
   #applied = "";
-  #running: Promise<void> | undefined;
-  #again = false;
+  readonly #work = new Coalesced(() => this.#converge());
   #complaint = "";
   #problems: readonly string[] = ["waiting for the Nodes of the cluster"];
 
@@ -41,14 +41,12 @@ export class NetworkAgent {
   /** Takes the present Nodes; the work happens in the background, the newest state wins. */
   update(nodes: readonly NodeObject[]): void {
     this.#nodes = nodes;
-    this.#again = true;
-    this.#running ??= this.#work().finally(() => (this.#running = undefined));
+    this.#work.request();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#again = false;
-    await this.#running;
+    await this.#work.stop();
   }
 
   /** Routes and rules may be changed by others: looked at anew from time to time. */
@@ -57,13 +55,10 @@ export class NetworkAgent {
     if (this.#nodes.length > 0) this.update(this.#nodes);
   }
 
-  async #work() {
-    while (this.#again) {
-      this.#again = false;
-      const plan = planFor(this.#identity.name, this.#nodes);
-      const wanted = JSON.stringify(plan);
-      if (wanted !== this.#applied) await this.#applyLogged(plan, wanted);
-    }
+  async #converge() {
+    const plan = planFor(this.#identity.name, this.#nodes);
+    const wanted = JSON.stringify(plan);
+    if (wanted !== this.#applied) await this.#applyLogged(plan, wanted);
   }
 
   async #applyLogged(plan: NetworkPlan, wanted: string) {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
-import type { Arguments } from "./arguments.ts";
+import type { ArgumentChanges, Arguments } from "./arguments.ts";
 import type { Service } from "./services.ts";
 
 const CIPHERS = ["ECDSA", "RSA"]
@@ -32,7 +32,7 @@ export function controlPlaneDefaults(paths: Paths, identity: Identity): Defaults
     containerd: containerd(paths),
     kubelet: kubelet(paths, identity),
     "kube-proxy": kubeProxy(paths, identity),
-    etcd: etcd(paths, identity),
+    ...(identity.datastore.type === "etcd" && { etcd: etcd(paths, identity) }),
     "kube-apiserver": kubeApiserver(paths, identity),
     "kube-controller-manager": kubeControllerManager(paths, identity),
     "kube-scheduler": kubeScheduler(paths),
@@ -107,7 +107,16 @@ function apiserverProxy(paths: Paths, { settings }: Identity): Arguments {
   };
 }
 
-function etcd(paths: Paths, { name, address, settings }: Identity): Arguments {
+/**
+ * A single member waits up to one election timeout before it leads itself, at every start. Nobody else votes, so the
+ * shortest does no harm. Several need time to hear from each other: two cores elect needlessly otherwise.
+ */
+export const LONE_MEMBER = { "--election-timeout": "150", "--heartbeat-interval": "30" } as const;
+export const SEVERAL_MEMBERS = { "--election-timeout": "5000", "--heartbeat-interval": "500" } as const;
+
+function etcd(paths: Paths, { name, address, settings, journal }: Identity): Arguments {
+  // Until it is a member a joiner's etcd must not start, also not by itself after a reboot: alone it would be a cluster.
+  const isJoining = journal?.operation === "join";
   const pki = (file: string) => join(paths.pki, "etcd", file);
   const peer = `https://${address}:${settings.etcdPeerPort}`;
   return {
@@ -116,13 +125,10 @@ function etcd(paths: Paths, { name, address, settings }: Identity): Arguments {
     "--cert-file": pki("server.crt"),
     "--client-cert-auth": "true",
     "--data-dir": paths.etcdData,
-    // A single member waits up to one election timeout before it leads itself, at every start. Nobody else votes, so the
-    // shortest does no harm; with a second member it must become 5000 and 500 (two cores elect needlessly otherwise).
-    "--election-timeout": "150",
-    "--heartbeat-interval": "30",
+    ...(isJoining ? SEVERAL_MEMBERS : LONE_MEMBER),
     "--initial-advertise-peer-urls": peer,
     "--initial-cluster": `${name}=${peer}`,
-    "--initial-cluster-state": "new",
+    "--initial-cluster-state": isJoining ? "existing" : "new",
     "--key-file": pki("server.key"),
     "--listen-client-urls": `https://${address}:${settings.etcdPort},https://127.0.0.1:${settings.etcdPort}`,
     "--listen-peer-urls": peer,
@@ -136,7 +142,30 @@ function etcd(paths: Paths, { name, address, settings }: Identity): Arguments {
   };
 }
 
-function kubeApiserver(paths: Paths, { address, settings }: Identity): Arguments {
+/** Flags by which the API server reaches its datastore; `null` for those that must not be there. */
+export function datastoreArguments(paths: Paths, { datastore, settings }: Identity): ArgumentChanges {
+  const pki = (file: string) => join(paths.pki, file);
+  if (datastore.type === "etcd")
+    return {
+      "--etcd-cafile": pki("etcd/ca.crt"),
+      "--etcd-certfile": pki("apiserver-etcd-client.crt"),
+      "--etcd-keyfile": pki("apiserver-etcd-client.key"),
+      "--etcd-servers": `https://127.0.0.1:${settings.etcdPort}`,
+    };
+  const ifThere = (file: string) => (existsSync(pki(file)) ? pki(file) : null);
+  return {
+    "--etcd-cafile": ifThere("etcd/ca.crt"),
+    "--etcd-certfile": ifThere("etcd/client.crt"),
+    "--etcd-keyfile": ifThere("etcd/client.key"),
+    "--etcd-servers": datastore.servers.join(","),
+  };
+}
+
+const present = (changes: ArgumentChanges): Arguments =>
+  Object.fromEntries(Object.entries(changes).filter((entry): entry is [string, string] => entry[1] !== null));
+
+function kubeApiserver(paths: Paths, identity: Identity): Arguments {
+  const { address, settings } = identity;
   const pki = (file: string) => join(paths.pki, file);
   return {
     "--advertise-address": address,
@@ -145,10 +174,7 @@ function kubeApiserver(paths: Paths, { address, settings }: Identity): Arguments
     "--authorization-mode": settings.disableRbac ? "AlwaysAllow" : "Node,RBAC",
     "--client-ca-file": pki("client-ca.crt"),
     "--enable-admission-plugins": "NodeRestriction",
-    "--etcd-cafile": pki("etcd/ca.crt"),
-    "--etcd-certfile": pki("apiserver-etcd-client.crt"),
-    "--etcd-keyfile": pki("apiserver-etcd-client.key"),
-    "--etcd-servers": `https://127.0.0.1:${settings.etcdPort}`,
+    ...present(datastoreArguments(paths, identity)),
     "--kubelet-certificate-authority": pki("ca.crt"),
     "--kubelet-client-certificate": pki("apiserver-kubelet-client.crt"),
     "--kubelet-client-key": pki("apiserver-kubelet-client.key"),

@@ -165,6 +165,12 @@ export async function requestKeyHash(request: string): Promise<string> {
   return Buffer.from(identifier).toString("hex");
 }
 
+/** The public key of a request: SubjectPublicKeyInfo, DER. */
+export async function requestPublicKey(request: string): Promise<Buffer> {
+  const x509 = await library();
+  return Buffer.from(parsed10(x509, request).publicKey.rawData);
+}
+
 /** SHA-256 of a certificate (hexadecimal, lower case). */
 export const fingerprintOf = (certificate: string): string =>
   new X509Certificate(certificate).fingerprint256.replaceAll(":", "").toLowerCase();

@@ -2,7 +2,7 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../base/files.ts";
-import type { ClusterSettings } from "../base/identity.ts";
+import type { ClusterSettings, Datastore, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { nthAddress } from "../network/cidr.ts";
 import { createAuthority, issue, newKey, type KeyPair, type Profile } from "./certificates.ts";
@@ -15,6 +15,7 @@ export interface PkiRequest {
   readonly address: string;
   readonly credential: string;
   readonly settings: ClusterSettings;
+  readonly datastore: Datastore;
   readonly extraSans: readonly string[];
 }
 
@@ -54,16 +55,23 @@ export async function requirePair(directory: string, name: string): Promise<KeyP
   return pair;
 }
 
-export async function readAuthorities(paths: Paths) {
-  const names = ["ca", "client-ca", "front-proxy-ca", "etcd/ca"] as const;
-  const [kubernetes, client, frontProxy, etcd] = await Promise.all(
-    names.map((name) => ensurePair(paths.pki, name, () => createAuthority(commonNames[name]))),
-  );
-  const k8sd = await ensurePair(paths.certificates, "ca", () => createAuthority("k8sd-ca"));
-  return { kubernetes, client, frontProxy, etcd, k8sd } as Record<
-    "kubernetes" | "client" | "frontProxy" | "etcd" | "k8sd",
-    KeyPair
-  >;
+type AuthorityName = "kubernetes" | "client" | "frontProxy" | "k8sd";
+
+/** The authorities of the cluster, each made if it is missing. etcd has one of its own only where it is managed. */
+export async function readAuthorities(
+  paths: Paths,
+  { datastore }: Pick<Identity, "datastore">,
+): Promise<Record<AuthorityName, KeyPair> & { readonly etcd?: KeyPair }> {
+  const ensure = (name: keyof typeof commonNames) =>
+    ensurePair(paths.pki, name, () => createAuthority(commonNames[name]));
+  const [kubernetes, client, frontProxy, k8sd, etcd] = await Promise.all([
+    ensure("ca"),
+    ensure("client-ca"),
+    ensure("front-proxy-ca"),
+    ensurePair(paths.certificates, "ca", () => createAuthority("k8sd-ca")),
+    datastore.type === "etcd" ? ensure("etcd/ca") : undefined,
+  ]);
+  return { kubernetes, client, frontProxy, k8sd, ...(etcd && { etcd }) };
 }
 
 const commonNames = {
@@ -75,12 +83,13 @@ const commonNames = {
 
 /** Every certificate and key of a control plane, each made only if it is missing. */
 export async function ensureControlPlanePki(paths: Paths, request: PkiRequest): Promise<void> {
-  const authorities = await readAuthorities(paths);
+  const authorities = await readAuthorities(paths, request);
   const leaf = (directory: string, name: string, authority: KeyPair, profile: Profile) =>
     ensurePair(directory, name, () => issue(authority, profile));
-  const leaves = leavesOf(request).map(({ name, authority, ...profile }) =>
-    leaf(paths.pki, name, authorities[authority], profile),
-  );
+  const leaves = leavesOf(request).flatMap(({ name, authority, ...profile }) => {
+    const signer = authorities[authority];
+    return signer ? [leaf(paths.pki, name, signer, profile)] : [];
+  });
   const own = leaf(paths.certificates, "server", authorities.k8sd, k8sdProfile("control-plane", request));
   await Promise.all([...leaves, own, ensureKey(join(paths.pki, "serviceaccount.key"))]);
 }

@@ -11,22 +11,35 @@ import {
   tokenRequestSchema,
   text,
   type BootstrapRequest,
+  type Empty,
   type GetNodeStatusResponse,
   type JoinRequest,
   type RemoveRequest,
   type TokenRequest,
 } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf, notImplemented } from "../base/errors.ts";
-import { admit, confirmJoined, isMember } from "../cluster/admit.ts";
+import { Unreachable } from "../base/https.ts";
+import { abandon, admit, confirmJoined, membershipOf } from "../cluster/admit.ts";
 import { setClusterConfig, getClusterConfig } from "../cluster/config.ts";
 import type { ControlPlane } from "../cluster/control-plane.ts";
 import type { Daemon } from "../cluster/daemon.ts";
 import { parseJoinConfig } from "../cluster/documents.ts";
-import { admitRequestSchema, JOINED_PATH, JOIN_PATH, LEAVE_PATH, MEMBER_PATH } from "../cluster/joining.ts";
+import {
+  ABANDON_PATH,
+  abandonRequestSchema,
+  admitRequestSchema,
+  JOINED_PATH,
+  JOIN_PATH,
+  LEAVE_PATH,
+  MEMBER_PATH,
+  TIMERS_PATH,
+} from "../cluster/joining.ts";
+import { takeTimersOfSeveral } from "../cluster/membership.ts";
+import { callPeer, ownTls } from "../cluster/peer.ts";
 import { removeNode } from "../cluster/remove.ts";
 import { checkNodeName } from "../cluster/settings.ts";
 import { clusterStatus, datastoreRole } from "../cluster/status.ts";
-import { Tokens } from "../cluster/tokens.ts";
+import { decodeToken, Tokens } from "../cluster/tokens.ts";
 import { readArguments } from "../node/arguments.ts";
 import { adminKubeconfig } from "../node/kubeconfigs.ts";
 import { certificatesStatus } from "../pki/status.ts";
@@ -34,7 +47,7 @@ import { Router, type Caller } from "./router.ts";
 
 const PREFIX = "/1.0/";
 const anyone = () => true;
-const workerDaemon = ({ kind }: Caller) => kind === "worker";
+const nodeDaemon = ({ kind }: Caller) => kind === "worker" || kind === "control-plane";
 const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
 
 /** Named, so that a client learns that this is a matter of the version, not of its spelling. */
@@ -124,16 +137,30 @@ export function routes(daemon: Daemon): Router {
   router.add({
     method: "POST",
     path: at(JOINED_PATH),
-    for: workerDaemon,
+    for: nodeDaemon,
     body: object({}),
     handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as { name: string }).name),
   });
   router.add({
     method: "POST",
     path: at(MEMBER_PATH),
-    for: workerDaemon,
+    for: nodeDaemon,
     body: object({ credential: text({ maxLength: 64 }) }, ["credential"]),
-    handle: async ({ credential }) => ({ member: await isMember(daemon.controlPlane(), credential) }),
+    handle: ({ credential }) => membershipOf(daemon.controlPlane(), credential),
+  });
+  router.add({
+    method: "POST",
+    path: at(ABANDON_PATH),
+    for: anyone,
+    body: abandonRequestSchema,
+    handle: (body) => abandon(daemon.controlPlane(), body),
+  });
+  router.add({
+    method: "POST",
+    path: at(TIMERS_PATH),
+    for: controlPlaneDaemon,
+    body: object({}),
+    handle: () => takeTimersOfSeveral(daemon.controlPlane()),
   });
   router.add({
     method: "POST",
@@ -167,19 +194,19 @@ async function bootstrap(daemon: Daemon, { name, address, config = {}, timeout }
 }
 
 async function join(daemon: Daemon, { name, address, token, config = "", timeout }: JoinRequest) {
+  const { role } = decodeToken(token);
   try {
-    await daemon.join({ name, address, token, ...inMs(timeout) }, await parseJoinConfig(config));
+    await daemon.join({ name, address, token, ...inMs(timeout) }, await parseJoinConfig(role, config));
   } catch (error) {
     // 401 is the control plane's word about the token, not ours about the caller.
     if (error instanceof ApiError && error.code !== 401) throw error;
-    throw new ApiError(500, `failed to join k8sd cluster as worker: ${messageOf(error)}`, { cause: error });
+    const as = role === "worker" ? "as worker" : "as control plane";
+    throw new ApiError(500, `failed to join k8sd cluster ${as}: ${messageOf(error)}`, { cause: error });
   }
 }
 
 async function issueToken(plane: ControlPlane, { name = "", worker = false, ttl = 0 }: TokenRequest) {
   checkNodeName(name);
-  if (!worker)
-    throw new ApiError(501, "joining as a control plane is not implemented yet; ask for a worker's token");
   const node = await plane.kube.find(`/api/v1/nodes/${name}`).catch((error: unknown) => {
     throw new ApiError(
       500,
@@ -189,25 +216,27 @@ async function issueToken(plane: ControlPlane, { name = "", worker = false, ttl 
   });
   if (node)
     throw new ApiError(400, `a node with this name is already part of the cluster: ${JSON.stringify(name)}`);
-  const token = await new Tokens(plane.paths, plane.store).issue(
-    name,
-    "worker",
-    milliseconds(ttl),
-    plane.identity.peers,
-  );
-  return { token };
+  const role = worker ? "worker" : "control-plane";
+  const { peers } = plane.identity;
+  return { token: await new Tokens(plane.paths, plane.store).issue(name, role, milliseconds(ttl), peers) };
 }
 
-async function remove(daemon: Daemon, { name, force = false, timeout }: RemoveRequest) {
+async function remove(daemon: Daemon, request: RemoveRequest) {
+  const { name, force = false, timeout } = request;
   const plane = daemon.controlPlane();
   checkNodeName(name);
-  if (name !== plane.identity.name) return removeNode(plane, { name, force, ...inMs(timeout) });
-  const others = (await plane.store.nodes()).filter((row) => row.name !== name).map((row) => row.name);
-  if (others.length > 0)
+  const others = (await plane.store.nodes()).filter((row) => row.name !== name);
+  const row = (await plane.store.nodes()).find((candidate) => candidate.name === name);
+  const isLastPlane =
+    row?.role === "control-plane" &&
+    !others.some(({ role, state }) => role === row.role && state === "joined");
+  if (isLastPlane && others.length > 0)
     throw new ApiError(
       400,
-      `Cannot remove ${name}: it is the only control plane, and the cluster still has ${others.join(", ")}`,
+      `Cannot remove ${name}: it is the only control plane, and the cluster still has ${others.map((other) => other.name).join(", ")}`,
     );
+  if (name !== plane.identity.name) return removeNode(plane, { name, force, ...inMs(timeout) });
+  if (others.length > 0) return removeFromElsewhere(plane, request);
   if (!force)
     throw new ApiError(
       400,
@@ -216,11 +245,25 @@ async function remove(daemon: Daemon, { name, force = false, timeout }: RemoveRe
   return daemon.leave();
 }
 
+/** A control plane cannot take itself apart and stay able to tell the others: one of them does it. */
+async function removeFromElsewhere({ paths, identity }: ControlPlane, request: RemoveRequest) {
+  const peers = identity.peers.filter((peer) => peer !== `${identity.address}:6400`);
+  const timeoutMs = 120_000 + milliseconds(request.timeout ?? 0);
+  const call = { tls: await ownTls(paths), path: ENDPOINTS.remove.path, body: request, timeoutMs };
+  let last: unknown = new ApiError(500, "no other control plane is known");
+  for (const address of peers)
+    try {
+      return await callPeer<Empty>({ ...call, address });
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      last = error;
+    }
+  throw last;
+}
+
 async function leave(daemon: Daemon, name: string | undefined) {
   const { identity } = daemon;
   if (!identity || identity.name !== name) throw new ApiError(400, `this node is not ${name ?? "named"}`);
-  if (identity.role !== "worker")
-    throw new ApiError(400, "a control plane does not leave because another one says so");
   await daemon.leave();
 }
 

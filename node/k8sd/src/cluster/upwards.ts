@@ -1,0 +1,11 @@
+/** What the running part of a node (a control plane, a worker) knows of the daemon around it. */
+import type { Identity } from "../base/identity.ts";
+
+export interface Upwards {
+  /** What this node is, as it is now. */
+  identity(): Identity;
+  /** A control plane said that this node was removed from the cluster. */
+  onRemoved(): void;
+  /** Addresses (ip:6400) of the control planes' daemons, as they are now. */
+  onPeers(peers: readonly string[]): Promise<void>;
+}
