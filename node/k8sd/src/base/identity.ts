@@ -73,7 +73,11 @@ export interface Identity {
 /** The identity on disk, or undefined if this node belongs to no cluster. @throws if the file cannot be understood */
 export async function loadIdentity(path: string): Promise<Identity | undefined> {
   const text = await readIfExists(path);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseIdentityText(path, text);
+}
+
+/** @throws Error naming the path */
+export function parseIdentityText(path: string, text: string): Identity {
   const identity = parseIdentity(path, text);
   if (identity.schema !== 1)
     throw new Error(`Cannot use ${path}: expected schema 1, got ${String(identity.schema)}`);

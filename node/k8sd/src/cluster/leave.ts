@@ -13,7 +13,7 @@ import type { Paths } from "../base/paths.ts";
 import { cniConfigFile } from "../network/cni.ts";
 import { removeNetwork } from "../network/agent.ts";
 import { isClaimed, releaseMachine } from "../node/claim.ts";
-import { ALL_SERVICES, disable, stop } from "../node/services.ts";
+import { ALL_SERVICES, disable, kill, stop } from "../node/services.ts";
 import { endContainers } from "./containers.ts";
 import { leaveShared } from "./shared.ts";
 
@@ -46,7 +46,8 @@ function stepsOf(paths: Paths): [string, () => Promise<void>][] {
       () => stop("kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler", "k8s-apiserver-proxy"),
     ],
     ["end containers", () => endContainers(paths.package)],
-    ["stop services", () => stop("containerd", "kube-apiserver", "etcd")],
+    ["stop the control plane", () => kill("kube-apiserver", "etcd")],
+    ["stop containerd", () => stop("containerd")],
     ["keep services from starting", () => disable(paths, ...ALL_SERVICES)],
     ["remove routes and rules", removeNetwork],
     ["remove files", () => removeFiles(paths)],

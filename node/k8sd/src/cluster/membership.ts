@@ -12,7 +12,7 @@ import { until } from "../base/until.ts";
 import { endpointsFor, etcdClient, EtcdError, type EtcdClient, type Member } from "../etcd/client.ts";
 import { changeArguments, readArguments, type ArgumentChanges } from "../node/arguments.ts";
 import { LONE_MEMBER, SEVERAL_MEMBERS } from "../node/components.ts";
-import { start, stop } from "../node/services.ts";
+import { kill, start } from "../node/services.ts";
 import type { Progress } from "./bootstrap.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { TIMERS_PATH } from "./joining.ts";
@@ -112,13 +112,17 @@ const SERVES_WITHIN_MS = 2_000;
  */
 async function untilServing(own: EtcdClient, { signal, timeoutMs }: Progress): Promise<void> {
   const answers = (boundMs: number) =>
-    until("etcd of this node answers", () => own.status(), { timeoutMs: boundMs, intervalMs: 50, signal });
+    until("etcd of this node answers", () => own.status(1_000), {
+      timeoutMs: boundMs,
+      intervalMs: 50,
+      signal,
+    });
   try {
     await answers(SERVES_WITHIN_MS);
   } catch (error) {
     if (signal.aborted) throw error;
     log.info("etcd: starting this member anew, as its announcement was not heard");
-    await stop("etcd");
+    await kill("etcd");
     await start("etcd");
     await answers(timeoutMs);
   }
@@ -149,7 +153,7 @@ async function usableMember({ paths, etcd, identity }: EtcdJoin): Promise<Member
 }
 
 async function addedMember({ paths, etcd, store, identity, progress }: EtcdJoin): Promise<Member> {
-  await stop("etcd");
+  await kill("etcd");
   await rm(paths.etcdData, { recursive: true, force: true });
   await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
   const url = peerUrlOf(identity.address, identity.settings.etcdPeerPort);
@@ -215,7 +219,7 @@ export async function takeTimersOfSeveral({ paths, etcd, identity }: ControlPlan
   const own = (await etcd.members()).find((member) => isOwn(identity, member));
   if (own) await moveLeadershipFrom(etcd, own);
   await changeArguments(paths.args, "etcd", SEVERAL_MEMBERS);
-  await stop("etcd");
+  await kill("etcd");
   await start("etcd");
   await until("etcd is healthy", () => etcd.isHealthy(), { timeoutMs: 60_000, intervalMs: 50 });
 }

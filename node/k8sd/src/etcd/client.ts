@@ -210,8 +210,8 @@ export class EtcdClient {
   }
 
   /** Of the first endpoint that answers. */
-  async status(): Promise<MemberStatus> {
-    const wire = (await this.post("maintenance/status", {})) as WireStatus;
+  async status(timeoutMs?: number): Promise<MemberStatus> {
+    const wire = (await this.post("maintenance/status", {}, timeoutMs)) as WireStatus;
     return {
       memberId: wire.header.member_id,
       leader: wire.leader ?? "0",
