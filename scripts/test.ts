@@ -49,6 +49,12 @@ const environments: Record<string, Environment> = {
     needsHost: true,
     run: () => vitest("system", "test/e2e/"),
   },
+  "e2e-node": {
+    about:
+      "the node package alone on five machines: several control planes, used, hurt, taken apart, put back",
+    needsHost: true,
+    run: () => vitest("system", "test/e2e-node/"),
+  },
   faults: {
     about:
       "long runs: random histories of the model, up killed at random moments, image collection (seeds are printed)",

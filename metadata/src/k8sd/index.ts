@@ -7,6 +7,7 @@ export * from "./config.ts";
 export * from "./envelope.ts";
 export {
   InvalidInput,
+  list,
   object,
   parse,
   problemsOf,

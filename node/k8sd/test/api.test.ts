@@ -80,9 +80,9 @@ test.each([
   [
     "POST",
     "/1.0/k8sd/cluster",
-    { ...bootstrap, config: { "datastore-type": "external" } },
+    { ...bootstrap, config: { "containerd-base-dir": "/x" } },
     400,
-    /not supported yet/,
+    /only \/ is supported yet/,
   ],
   ["POST", "/1.0/k8sd/cluster", bootstrap, 400, /it is on no interface of this machine/],
   ["POST", "/1.0/k8sd/cluster/join", { ...bootstrap, token: "x" }, 400, /Cannot read the join token/],

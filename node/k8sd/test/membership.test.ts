@@ -111,8 +111,8 @@ describe("the files that control planes share", () => {
     await writeSharedSecrets(to, managed, {
       "pki/../../../../escape": "x",
       "pki/other": "x",
-      __proto__: "x",
-    } as never);
+      ["__proto__"]: "x",
+    });
     await expect(stat(join(to.root, "escape"))).rejects.toThrow("ENOENT");
     await expect(stat(join(to.pki, "other"))).rejects.toThrow("ENOENT");
   });

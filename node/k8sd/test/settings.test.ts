@@ -11,6 +11,11 @@ import {
   resolveSettings,
 } from "../src/cluster/settings.ts";
 
+const external: BootstrapConfig = {
+  "datastore-type": "external",
+  "datastore-servers": ["https://db:2379"],
+};
+
 test.each<[BootstrapConfig, RegExp]>([
   [{ "pod-cidr": "10.1.0.1/16" }, /start at 10\.1\.0\.0\/16/],
   [{ "pod-cidr": "10.1.0.0/24" }, /too small/],
@@ -18,7 +23,16 @@ test.each<[BootstrapConfig, RegExp]>([
   [{ "pod-cidr": "10.152.0.0/16" }, /overlaps/],
   [{ "service-cidr": "10.3.0.0/30" }, /too small/],
   [{ "service-cidr": "$(reboot)" }, /expected an IPv4 CIDR/],
-  [{ "datastore-type": "external" }, /external datastores are not supported yet/],
+  [{ "datastore-type": "external" }, /external but no datastore servers were set/],
+  [{ ...external, "datastore-servers": ["db:2379"] }, /"db:2379" is no URL/],
+  [{ ...external, "datastore-servers": ["https://u:p@db:2379"] }, /is no URL/],
+  [{ ...external, "datastore-ca-crt": "PEM" }, /datastore-ca-crt: expected a PEM certificate/],
+  [{ ...external, "datastore-client-crt": "PEM" }, /go together/],
+  [
+    { ...external, "datastore-client-crt": "PEM", "datastore-client-key": "PEM" },
+    /datastore-client-crt: expected a PEM/,
+  ],
+  [{ ...external, "etcd-port": 2379 }, /etcd-port needs datastore-type to be etcd/],
   [{ "datastore-servers": ["https://x:2379"] }, /needs datastore-type to be external/],
   [{ "ca-crt": "PEM" }, /ca-crt: supplied certificates/],
   [{ "containerd-base-dir": "/x" }, /only \/ is supported/],

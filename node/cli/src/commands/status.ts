@@ -109,7 +109,7 @@ async function ownIdentity(): Promise<Identity | string | undefined> {
 }
 
 async function describe(identity: Identity): Promise<string> {
-  const units = await unitStates(identity.role).catch(() => []);
+  const units = await unitStates(identity).catch(() => []);
   const sick = units.filter(({ active }) => active !== "active");
   const line = (label: string, value: string) => `${label.padEnd(26)}${value}`;
   return [

@@ -18,8 +18,8 @@ export type Journal =
     }
   | {
       readonly operation: "leave";
-      /** Token of a join that failed: the control plane is told to forget this node. */
-      readonly abandoned?: string;
+      /** The operation that failed and is undone: others are told, too. */
+      readonly undone?: Journal;
     };
 
 /** The role of the token says which of the two it is. */

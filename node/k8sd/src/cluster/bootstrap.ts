@@ -15,9 +15,10 @@ import { firstNodeRange } from "../network/plan.ts";
 import { writeCniConfig } from "../network/cni.ts";
 import { controlPlaneDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
-import { start } from "../node/services.ts";
+import { start, wantedServices } from "../node/services.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
-import { prepareContainerd, prepareNode, wantedServices } from "./prepare.ts";
+import { prepareContainerd, prepareNode } from "./prepare.ts";
+import { claimExternal, connectionOf, writeConnection } from "./datastore.ts";
 import { Store, type NodeRow } from "./store.ts";
 
 export interface Progress {
@@ -45,10 +46,11 @@ export async function bootstrap(
   await prepareContainerd(paths, config, defaults);
   await start("containerd");
   progress.step("making certificates");
+  if (identity.datastore.type === "external") await writeConnection(paths, connectionOf(config));
   await ensureControlPlanePki(paths, identity);
   progress.step("writing configuration");
   await prepareNode(paths, identity, config, defaults);
-  await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
+  if (identity.datastore.type === "etcd") await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
   // The first node's range is known: with it in place the kubelet is Ready at its first word.
   if (settings.networkEnabled) await writeCniConfig(paths, firstNodeRange(settings.podCidr));
   return startControlPlane(paths, identity, task, progress);
@@ -62,11 +64,14 @@ async function startControlPlane(
   progress: Progress,
 ): Promise<Identity> {
   const waiting = { timeoutMs: progress.timeoutMs, intervalMs: 30, signal: progress.signal };
-  progress.step("starting etcd and the API server");
-  await start("etcd", "kube-apiserver");
+  const isManaged = identity.datastore.type === "etcd";
+  progress.step(`starting ${isManaged ? "etcd and " : ""}the API server`);
+  // Nothing is written to a datastore of others before it is known to be free.
+  if (isManaged) await start("etcd", "kube-apiserver");
   const images = importImages(paths, progress.signal);
   images.catch(() => undefined);
   const memberId = await claimDatastore(paths, identity, task.config, waiting);
+  if (!isManaged) await start("kube-apiserver");
   const kube = await kubeClient(paths, identity.settings.securePort, "k8sd-client");
   try {
     progress.step("waiting for the API server to answer");
@@ -83,7 +88,7 @@ async function startControlPlane(
   } finally {
     kube.close();
   }
-  return { ...identity, memberId };
+  return { ...identity, ...(memberId && { memberId }) };
 }
 
 interface Waiting {
@@ -96,11 +101,12 @@ async function claimDatastore(
   identity: Identity,
   config: BootstrapConfig,
   waiting: Waiting,
-): Promise<string> {
+): Promise<string | undefined> {
   const { name, role, address, credential, clusterId } = identity;
   const etcd = await etcdClient(paths, identity);
   try {
     await until("etcd is healthy", () => etcd.isHealthy(), { ...waiting, intervalMs: 30 });
+    if (identity.datastore.type === "external") await claimExternal(etcd, identity);
     const store = new Store(etcd, clusterId);
     await store.claim(name);
     const row: NodeRow = { name, role, address, credential, state: "joined" };
@@ -108,9 +114,10 @@ async function claimDatastore(
       current === undefined ? (config["cluster-config"] ?? {}) : undefined,
     );
     await store.update<NodeRow>(store.nodeKey(name), () => row);
+    if (identity.datastore.type === "external") return undefined;
     const member = (await etcd.members()).find((candidate) => candidate.name === name);
     log.info(`etcd is healthy, this node is member ${member?.id}`);
-    return member?.id ?? "";
+    return member?.id;
   } finally {
     etcd.close();
   }

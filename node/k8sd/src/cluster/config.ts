@@ -1,19 +1,29 @@
 /** Reading and changing the cluster's configuration: merged key by key, checked as a whole, then made true. */
 import type {
+  DatastoreConfig,
   GetClusterConfigResponse,
   SetClusterConfigRequest,
   UserFacingClusterConfig,
 } from "@cantrip/metadata/k8sd";
-import { ApiError } from "../base/errors.ts";
+import { ApiError, messageOf } from "../base/errors.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import {
+  changed,
+  checkSameCluster,
+  problemsOfConnection,
+  readConnection,
+  type Connection,
+} from "./datastore.ts";
+import { CONNECTION_PATH } from "./joining.ts";
+import { callPeer, ownTls } from "./peer.ts";
 import { problemsOfDnsSection, resolveClusterConfig } from "./settings.ts";
 
 export async function getClusterConfig(plane: ControlPlane): Promise<GetClusterConfigResponse> {
-  const { settings, datastore } = plane.identity;
+  const { settings } = plane.identity;
   const status = resolveClusterConfig(await plane.store.config(), settings);
   return {
     status,
-    datastore: { type: datastore.type },
+    datastore: await datastoreConfig(plane),
     "pod-cidr": settings.podCidr,
     "service-cidr": settings.serviceCidr,
   };
@@ -23,20 +33,65 @@ export async function setClusterConfig(
   plane: ControlPlane,
   { config = {}, datastore }: SetClusterConfigRequest,
 ): Promise<void> {
-  const { type } = plane.identity.datastore;
-  if (datastore?.type && datastore.type !== type)
-    throw new ApiError(
-      400,
-      `failed to parse datastore config: type must be "${type}" but is "${datastore.type}"`,
-    );
-  if (datastore?.servers?.length)
-    throw new ApiError(400, "failed to parse datastore config: a managed etcd has no servers to set");
+  if (datastore) await setDatastore(plane, datastore);
   await plane.store.update<UserFacingClusterConfig>("config", (current = {}) => {
     const merged = mergeConfig(current, config);
     refuseProblems(plane, current, merged);
     return merged;
   });
   plane.features.wake();
+}
+
+/** The client's private key is left out: it is of no use to anyone who asks, and a secret. */
+async function datastoreConfig({ paths, identity }: ControlPlane): Promise<DatastoreConfig> {
+  if (identity.datastore.type === "etcd") return { type: "etcd" };
+  const { servers, ca, cert } = await readConnection(paths, identity);
+  return {
+    type: "external",
+    servers: [...servers],
+    ...(ca && { "ca-crt": ca }),
+    ...(cert && { "client-crt": cert }),
+  };
+}
+
+/** Checked against the new servers first; then every control plane takes the connection, this one last. */
+async function setDatastore(plane: ControlPlane, change: DatastoreConfig): Promise<void> {
+  const { type } = plane.identity.datastore;
+  if (change.type && change.type !== type)
+    throw new ApiError(
+      400,
+      `failed to parse datastore config: type must be "${type}" but is "${change.type}"`,
+    );
+  const { type: _type, ...rest } = change;
+  if (Object.keys(rest).length === 0) return;
+  if (type === "etcd")
+    throw new ApiError(400, "failed to parse datastore config: a managed etcd has no servers to set");
+  const connection = changed(await readConnection(plane.paths, plane.identity), rest);
+  const problems = problemsOfConnection(connection);
+  if (problems.length > 0)
+    throw new ApiError(400, `failed to parse datastore config: ${problems.join("; ")}`);
+  await checkSameCluster(connection, plane.identity);
+  const failures = await tellOthers(plane, connection);
+  await plane.takeConnection(connection);
+  if (failures.length > 0)
+    throw new ApiError(
+      500,
+      `the datastore was changed here, but not on every control plane: ${failures.join("; ")}; send it again when they answer`,
+    );
+}
+
+async function tellOthers({ paths, identity }: ControlPlane, connection: Connection): Promise<string[]> {
+  const tls = await ownTls(paths);
+  const others = identity.peers.filter((peer) => peer !== `${identity.address}:6400`);
+  const calls = others.map(async (address) => {
+    try {
+      await callPeer({ address, tls, path: CONNECTION_PATH, body: connection, timeoutMs: 30_000 });
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
+  return (await Promise.all(calls)).flat();
 }
 
 /** Key by key: what is not named stays. An annotation of value "-" is deleted. */

@@ -15,9 +15,12 @@ import { messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { firstNodeRange } from "../network/plan.ts";
 import { NetworkAgent } from "../network/agent.ts";
-import { readArguments } from "../node/arguments.ts";
+import { changeArguments, readArguments } from "../node/arguments.ts";
+import { datastoreArguments } from "../node/components.ts";
 import { readManifest } from "../node/package.ts";
+import { restart } from "../node/services.ts";
 import { forgetStrayJoins } from "./admit.ts";
+import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
 import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
@@ -100,6 +103,17 @@ export class ControlPlane {
     ]);
     this.kube.close();
     this.etcd.close();
+  }
+
+  /** Uses another connection to the external datastore: k8sd at once, the API server after a restart if it changed. */
+  async takeConnection(connection: Connection): Promise<void> {
+    await writeConnection(this.paths, connection);
+    await this.#upwards.onServers(connection.servers);
+    const changes = datastoreArguments(this.paths, this.identity);
+    await changeArguments(this.paths.args, "kube-apiserver", changes);
+    this.etcd.reconnect(connection.servers, tlsOf(connection));
+    log.info(`the datastore is at ${connection.servers.join(", ")} now`);
+    await restart("kube-apiserver");
   }
 
   /** The cluster's configuration; the last one known while etcd does not answer. */

@@ -21,14 +21,14 @@ import {
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
-import { start, unitOf, unitStates } from "../node/services.ts";
+import { start, unitOf, unitStates, wantedServices } from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
 import { joinCluster } from "./join.ts";
+import { datastoreOf, releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
 import { checkContainerd, checkLocalAddress, checkPorts } from "./preflight.ts";
-import { wantedServices } from "./prepare.ts";
 import {
   checkAddress,
   checkNodeName,
@@ -186,7 +186,7 @@ export class Daemon {
 
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
-    if (journal.operation === "leave") return this.#dissolve(identity, journal.abandoned);
+    if (journal.operation === "leave") return this.#dissolve(identity, journal.undone);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
       const member = await this.#become(identity, journal, progress);
@@ -199,7 +199,7 @@ export class Daemon {
       const failure = await withServices(error, operation.step, identity).catch(() => error as Error);
       log.error(`${journal.operation} failed: ${failure.message}`);
       operation.step = "undoing";
-      await this.#dissolve(identity, journal.operation === "join" ? journal.token : undefined);
+      await this.#dissolve(identity, journal);
       throw failure;
     }
   }
@@ -235,6 +235,7 @@ export class Daemon {
       identity: () => this.#identity ?? this.#lastIdentity!,
       onRemoved: () => this.#obeyRemoval(),
       onPeers: (peers) => this.#follow(peers),
+      onServers: (servers) => this.#note({ datastore: { type: "external", servers } }),
     };
   }
 
@@ -243,7 +244,12 @@ export class Daemon {
     if (peers.length === 0) return;
     this.#peers = peers;
     if (!this.#identity || this.#operation || this.#identity.peers.join() === peers.join()) return;
-    this.#identity = { ...this.#identity, peers };
+    await this.#note({ peers });
+  }
+
+  async #note(change: Partial<Identity>) {
+    if (!this.#identity) return;
+    this.#identity = { ...this.#identity, ...change };
     await saveIdentity(this.paths.identity, this.#identity);
   }
 
@@ -254,13 +260,15 @@ export class Daemon {
   }
 
   /** Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. */
-  async #dissolve(identity: Identity, abandoned?: string) {
-    const journal: Journal = { operation: "leave", ...(abandoned && { abandoned }) };
+  async #dissolve(identity: Identity, undone?: Journal) {
+    const journal: Journal = { operation: "leave", ...(undone && { undone }) };
     await saveIdentity(this.paths.identity, { ...identity, journal });
     await this.#part?.stop();
     this.#part = undefined;
     // While etcd still runs here: its member is taken off the list first.
-    if (abandoned) await giveUp(this.paths, identity, abandoned);
+    if (undone?.operation === "join") await giveUp(this.paths, identity, undone.token);
+    if (undone?.operation === "bootstrap" && identity.datastore.type === "external")
+      await releaseExternal(this.paths, identity);
     await leave(this.paths);
     this.#lastIdentity = identity;
     this.#identity = undefined;
@@ -279,9 +287,9 @@ export class Daemon {
 }
 
 /** A failure with the state of the services, which is mostly its reason. */
-async function withServices(error: unknown, step: string, { role }: Identity): Promise<Error> {
+async function withServices(error: unknown, step: string, identity: Identity): Promise<Error> {
   if (error instanceof ApiError) return error;
-  const states = await unitStates(role);
+  const states = await unitStates(identity);
   const sick = states.filter(
     ({ active, restarts }) => active === "failed" || active === "activating" || restarts > 0,
   );
@@ -323,7 +331,7 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
     address: ip,
     extraSans: config["extra-sans"] ?? [],
     peers: [`${ip}:6400`],
-    datastore: { type: "etcd" },
+    datastore: datastoreOf(config),
     generation: 1,
     credential: randomBytes(8).toString("hex"),
     settings: resolveSettings(config),

@@ -5,12 +5,12 @@ import { until } from "../base/until.ts";
 import { kubeClient, type NodeObject } from "../kube/client.ts";
 import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
-import { start } from "../node/services.ts";
+import { start, wantedServices } from "../node/services.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
 import { beAdmitted, confirm, noteAdmission } from "./admission.ts";
 import type { Progress } from "./bootstrap.ts";
 import { becomeMember } from "./membership.ts";
-import { changesFor, prepareContainerd, prepareNode, wantedServices } from "./prepare.ts";
+import { changesFor, prepareContainerd, prepareNode } from "./prepare.ts";
 
 interface JoinTask {
   readonly token: string;

@@ -1,7 +1,7 @@
 /** What a joining node and a control plane say to each other (our own protocol, over TLS on :6400). */
 import type { ClusterSettings, Datastore } from "../base/identity.ts";
 import type { SealedBox } from "../pki/sealing.ts";
-import { object, text, type Infer } from "../server/body.ts";
+import { list, object, text, type Infer } from "../server/body.ts";
 
 /** Certificates that a worker asks for, by the name of their files. A control plane makes its own, but the first. */
 export const WORKER_REQUESTS = [
@@ -72,6 +72,12 @@ export const ABANDON_PATH = "x/cantrip/abandon";
 export const LEAVE_PATH = "x/cantrip/leave";
 /** etcd has several voters now: a member with the timers of a lone one changes them. */
 export const TIMERS_PATH = "x/cantrip/etcd-timers";
+/** The connection of an external datastore was changed at another control plane. */
+export const CONNECTION_PATH = "x/cantrip/datastore";
+export const connectionSchema = object(
+  { servers: list(text({ maxLength: 2048 })), ca: text(), cert: text(), key: text() },
+  ["servers", "ca", "cert", "key"],
+);
 /** A node asks whether its credential still counts, and in which generation the cluster is. */
 export const MEMBER_PATH = "x/cantrip/member";
 export interface Membership {

@@ -9,7 +9,7 @@ import { claimMachine } from "../node/claim.ts";
 import type { Defaults } from "../node/components.ts";
 import { configureContainerd, linkCniPlugins } from "../node/containerd.ts";
 import { writeKubeconfigs } from "../node/kubeconfigs.ts";
-import { disable, enable, servicesOf, type Service } from "../node/services.ts";
+import { disable, enable, servicesOf, wantedServices, type Service } from "../node/services.ts";
 
 type NodeConfig = BootstrapConfig & WorkerJoinConfig;
 
@@ -23,10 +23,6 @@ function clusterArguments(config: NodeConfig, service: Service): ArgumentChanges
     ? { "--cloud-provider": provider }
     : {};
 }
-
-/** Services that this node runs. */
-export const wantedServices = ({ role, settings }: Identity): Service[] =>
-  servicesOf(role).filter((service) => service !== "kube-proxy" || settings.kubeProxyEnabled);
 
 /** Claims the machine, then writes what containerd reads; the rest of a node can be written while it starts. */
 export async function prepareContainerd(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {

@@ -6,6 +6,7 @@ import { ApiError } from "../base/errors.ts";
 import type { ClusterSettings, JoinConfig } from "../base/identity.ts";
 import { contains, nthAddress, overlaps, parseCidr, sizeOf } from "../network/cidr.ts";
 import { checkedChanges } from "../node/arguments.ts";
+import { problemsOfDatastore } from "./datastore.ts";
 
 export const DEFAULT_POD_CIDR = "10.1.0.0/16";
 export const DEFAULT_SERVICE_CIDR = "10.152.183.0/24";
@@ -52,20 +53,9 @@ function unsupported(config: BootstrapConfig): string[] {
   const supplied = Object.entries(config).filter(
     ([key, value]) => SUPPLIED_CERTIFICATE.test(key) && value !== "",
   );
-  const external = config["datastore-type"] === "external";
-  const settings = [
-    "datastore-servers",
-    "datastore-ca-crt",
-    "datastore-client-crt",
-    "datastore-client-key",
-  ] as const;
-  const misplaced = settings.filter(
-    (key) => config[key] !== undefined && config[key].length > 0 && !external,
-  );
   return [
     ...supplied.map(([key]) => `${key}: supplied certificates and keys are not supported yet; leave it out`),
-    ...(external ? ["datastore-type: external datastores are not supported yet; use etcd"] : []),
-    ...misplaced.map((key) => `${key} needs datastore-type to be external, not "etcd"`),
+    ...problemsOfDatastore(config),
     ...problemsOfBaseDirectory(config),
   ];
 }

@@ -2,6 +2,7 @@
 import {
   FEATURES,
   type ClusterStatus,
+  type DatastoreRole,
   type FeatureName,
   type FeatureStatus,
   type NodeStatus,
@@ -32,7 +33,10 @@ export async function clusterStatus(plane: ControlPlane): Promise<ClusterStatus>
     ...(ready && { ready }),
     members,
     config: shown,
-    datastore: { type: identity.datastore.type },
+    datastore: {
+      type: identity.datastore.type,
+      ...(identity.datastore.type === "external" && { servers: [...identity.datastore.servers] }),
+    },
     ...features,
   };
 }
@@ -54,7 +58,8 @@ async function attempt<T>(promise: Promise<T>): Promise<Attempt<T>> {
 
 async function membersOf(plane: ControlPlane): Promise<NodeStatus[]> {
   const { identity } = plane;
-  const { value: members } = await attempt(plane.etcd.members());
+  const isManaged = identity.datastore.type === "etcd";
+  const { value: members } = isManaged ? await attempt(plane.etcd.members()) : {};
   const rows = (await attempt(plane.store.nodes())).value ?? [];
   const planes = rows.filter(({ role }) => role === "control-plane");
   const known = planes.length > 0 ? planes : [{ name: identity.name, address: identity.address }];
@@ -62,15 +67,22 @@ async function membersOf(plane: ControlPlane): Promise<NodeStatus[]> {
     name,
     address: `${address}:6400`,
     "cluster-role": "control-plane",
-    "datastore-role": datastoreRole(members, name),
+    // Others look after the members of an external datastore: to it every control plane is alike.
+    "datastore-role": isManaged ? datastoreRole(members, name) : "voter",
   }));
+}
+
+/** Of this node alone. */
+export async function ownDatastoreRole({ etcd, identity }: ControlPlane): Promise<DatastoreRole> {
+  if (identity.datastore.type === "external") return "voter";
+  return datastoreRole((await attempt(etcd.members())).value, identity.name);
 }
 
 /** The role in etcd, in the words of the API: a learner is not a voter yet. */
 export function datastoreRole(
   members: readonly { name: string; isLearner: boolean }[] | undefined,
   name: string,
-) {
+): DatastoreRole {
   const member = members?.find((candidate) => candidate.name === name);
   return member === undefined ? "unknown" : member.isLearner ? "PENDING" : "voter";
 }

@@ -8,4 +8,6 @@ export interface Upwards {
   onRemoved(): void;
   /** Addresses (ip:6400) of the control planes' daemons, as they are now. */
   onPeers(peers: readonly string[]): Promise<void>;
+  /** URLs of the external datastore, as they are now. */
+  onServers(servers: readonly string[]): Promise<void>;
 }

@@ -106,7 +106,7 @@ const memberOf = ({
 });
 
 export class EtcdClient {
-  readonly #tls: TlsMaterial;
+  #tls: TlsMaterial;
   readonly #clients = new Map<string, HttpsClient>();
   #endpoints: readonly string[];
 
@@ -130,6 +130,13 @@ export class EtcdClient {
       }
   }
 
+  /** Takes another connection from the next call on. */
+  reconnect(endpoints: readonly string[], tls: TlsMaterial): void {
+    this.close();
+    this.#tls = tls;
+    this.#endpoints = endpoints;
+  }
+
   /** A client of one member only, with the same credential; its user closes it. */
   only = (endpoint: string): EtcdClient => new EtcdClient([endpoint], this.#tls);
 
@@ -151,6 +158,11 @@ export class EtcdClient {
     );
     const body = await this.post("kv/txn", { compare, success: writes.map(operation) });
     return (body as { succeeded?: boolean }).succeeded === true;
+  }
+
+  /** Deletes every key that begins so. */
+  async deleteAll(prefix: string): Promise<void> {
+    await this.post("kv/deleterange", { key: encode(prefix), range_end: encode(endOf(prefix)) });
   }
 
   /** A new lease's id. Keys written with it vanish when it was not renewed for so long. */

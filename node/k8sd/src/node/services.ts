@@ -1,7 +1,7 @@
 /** The systemd units of a node. systemd starts them after a reboot without this daemon. */
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { Role } from "../base/identity.ts";
+import type { Identity, Role } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { run } from "../base/run.ts";
 
@@ -22,6 +22,16 @@ export const ALL_SERVICES: readonly Service[] = [
 
 export const servicesOf = (role: Role): readonly Service[] =>
   role === "worker" ? WORKER_SERVICES : CONTROL_PLANE_SERVICES;
+
+type Kind = Pick<Identity, "role" | "settings" | "datastore">;
+
+/** Services that a node runs. */
+export const wantedServices = ({ role, settings, datastore }: Kind): Service[] =>
+  servicesOf(role).filter(
+    (service) =>
+      (service !== "kube-proxy" || settings.kubeProxyEnabled) &&
+      (service !== "etcd" || datastore.type === "etcd"),
+  );
 
 export const unitOf = (service: string) => `snap.k8s.${service}.service`;
 const units = (services: readonly string[]) => services.map(unitOf);
@@ -73,9 +83,9 @@ export interface UnitState {
   readonly restarts: number;
 }
 
-/** What systemd says about the services of a role, in one question. */
-export async function unitStates(role: Role): Promise<UnitState[]> {
-  const services = servicesOf(role);
+/** What systemd says about the services of a node, in one question. */
+export async function unitStates(node: Kind): Promise<UnitState[]> {
+  const services = wantedServices(node);
   const properties = "--property=Id,ActiveState,SubState,NRestarts";
   const text = await run(["systemctl", "show", properties, ...units(services)], { timeoutMs: 5_000 });
   return text.trim().split("\n\n").map(parseUnit);

@@ -28,6 +28,8 @@ import {
   ABANDON_PATH,
   abandonRequestSchema,
   admitRequestSchema,
+  CONNECTION_PATH,
+  connectionSchema,
   JOINED_PATH,
   JOIN_PATH,
   LEAVE_PATH,
@@ -38,7 +40,7 @@ import { takeTimersOfSeveral } from "../cluster/membership.ts";
 import { callPeer, ownTls } from "../cluster/peer.ts";
 import { removeNode } from "../cluster/remove.ts";
 import { checkNodeName } from "../cluster/settings.ts";
-import { clusterStatus, datastoreRole } from "../cluster/status.ts";
+import { clusterStatus, ownDatastoreRole } from "../cluster/status.ts";
 import { decodeToken, Tokens } from "../cluster/tokens.ts";
 import { readArguments } from "../node/arguments.ts";
 import { adminKubeconfig } from "../node/kubeconfigs.ts";
@@ -164,6 +166,13 @@ export function routes(daemon: Daemon): Router {
   });
   router.add({
     method: "POST",
+    path: at(CONNECTION_PATH),
+    for: controlPlaneDaemon,
+    body: connectionSchema,
+    handle: (body) => daemon.controlPlane().takeConnection(body),
+  });
+  router.add({
+    method: "POST",
     path: at(LEAVE_PATH),
     for: controlPlaneDaemon,
     body: object({ name: text() }),
@@ -279,11 +288,7 @@ async function nodeStatus(daemon: Daemon): Promise<GetNodeStatusResponse> {
   const { "--register-with-taints": taints } = await readArguments(daemon.paths.args, "kubelet");
   const more = taints ? { taints: taints.split(",") } : {};
   if (role === "worker" || daemon.underWay) return { status, ...more };
-  const members = await daemon
-    .controlPlane()
-    .etcd.members()
-    .catch(() => undefined);
-  return { status: { ...status, "datastore-role": datastoreRole(members, name) }, ...more };
+  return { status: { ...status, "datastore-role": await ownDatastoreRole(daemon.controlPlane()) }, ...more };
 }
 
 async function kubeconfig(plane: ControlPlane, server = "") {
