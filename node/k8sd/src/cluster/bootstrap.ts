@@ -41,12 +41,13 @@ export async function bootstrap(
 ): Promise<Identity> {
   const { config } = task;
   const { settings } = identity;
+  // Which of its files there are, the API server's arguments say.
+  if (identity.datastore.type === "external") await writeConnection(paths, connectionOf(config));
   const defaults = controlPlaneDefaults(paths, identity);
   progress.step("starting containerd");
   await prepareContainerd(paths, config, defaults);
   await start("containerd");
   progress.step("making certificates");
-  if (identity.datastore.type === "external") await writeConnection(paths, connectionOf(config));
   await ensureControlPlanePki(paths, identity);
   progress.step("writing configuration");
   await prepareNode(paths, identity, config, defaults);
