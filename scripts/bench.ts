@@ -12,6 +12,11 @@ const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark>
       "cantrip up to Ready nodes and DNS, against the same topology by hand; memory of what is not upstream",
     load: async () => (await import("../test/bench/up.ts")).up,
   },
+  node: {
+    about:
+      "the node package: bootstrap and joins to Ready against the same binaries by hand; memory and CPU of k8sd, install, boot",
+    load: async () => (await import("../test/bench/node.ts")).node,
+  },
   boot: {
     about: "a machine from its image to booted with an address, against systemd's own boot in it",
     load: async () => (await import("../test/bench/boot.ts")).boot,

@@ -1,10 +1,10 @@
 #!/bin/bash
 # The yardstick of `scripts/bench up`: the same topology (one control plane, one worker) from the same binaries and the same
 # base image, started by hand by somebody who knows every step. Default etcd durability; keys are made in the timed run.
-#   by-hand.sh IMAGE TREE SCRATCH     prints `phase NAME SECONDS` lines, then `total SECONDS`; cleans up after itself
+#   by-hand.sh IMAGE TREE SCRATCH [1]     the control plane alone, without DNS, if 1 is given; prints `phase NAME SECONDS` lines, then `total SECONDS`; cleans up after itself
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
-image=$(readlink -f "$1") tree=$(readlink -f "$2") scratch=$3
+image=$(readlink -f "$1") tree=$(readlink -f "$2") scratch=$3 nodes=${4:-2}
 net=10.79.0 bridge=ctbyhand0 group=cantrip-by-hand
 mkdir -p "$scratch" && cd "$scratch"
 declare -A leader kept
@@ -82,7 +82,7 @@ booted() {
   done
   echo "machine $n did not boot in 20 s" >&2; tail -5 $n/console.log >&2; exit 1
 }
-machine n1; machine n2
+for i in $(seq "$nodes"); do machine n$i; done
 
 # ---- keys, while the machines boot ----------------------------------------------------------------------------------
 mkdir pki && cd pki
@@ -113,8 +113,8 @@ openssl pkey -in sa.key -pubout -out sa.pub
 for u in admin kcm sched proxy n1 n2; do conf $u; done
 cd ..
 phase keys
-booted n1; booted n2
-cp pki/* n1/root/etc/pki/; cp pki/{ca.crt,proxy.*,n2.*} n2/root/etc/pki/
+for i in $(seq "$nodes"); do booted n$i; done
+cp pki/* n1/root/etc/pki/; [ "$nodes" = 1 ] || cp pki/{ca.crt,proxy.*,n2.*} n2/root/etc/pki/
 phase machines
 
 # ---- control plane --------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ unit n1 sched /opt/k8s/bin/kube-scheduler --kubeconfig=/etc/pki/sched.conf
 # ---- nodes ----------------------------------------------------------------------------------------------------------
 pause=$(sed -n 's/.*"ref": *"\([^"]*pause[^"]*\)".*/\1/p' "$tree/manifest.json" | head -1)
 coredns=$(sed -n 's/.*"ref": *"\([^"]*coredns[^"]*\)".*/\1/p' "$tree/manifest.json" | head -1)
-for i in 1 2; do
+for i in $(seq "$nodes"); do
   r=n$i/root
   mkdir -p $r/etc/containerd $r/etc/cni/net.d $r/var/lib/kubelet
   cat >$r/etc/containerd/config.toml <<X
@@ -157,10 +157,10 @@ X
   within n$i sh -c 'mount -o remount,rw,bind /proc/sys 2>/dev/null; for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mount -o remount,rw,bind /sys/fs/cgroup/$c 2>/dev/null; done; sysctl -qw net.ipv4.ip_forward=1; systemctl daemon-reload'
 done
 within n1 systemctl start --no-block etcd apiserver kcm sched containerd kubelet kube-proxy
-within n2 systemctl start --no-block containerd kubelet kube-proxy
+[ "$nodes" = 1 ] || within n2 systemctl start --no-block containerd kubelet kube-proxy
 images() { for _ in $(seq 100); do within $1 /opt/k8s/bin/ctr version >/dev/null 2>&1 && break; sleep 0.05; done
   for t in pause coredns; do within $1 /opt/k8s/bin/ctr -n k8s.io images import /opt/k8s/images/$t.tar >/dev/null 2>&1; done; }
-images n1 & one=$!; images n2 & two=$!; wait $one $two
+for i in $(seq "$nodes"); do images n$i & done; wait $(jobs -p | tail -n "$nodes")
 kubectl() { within n1 /opt/k8s/bin/kubectl --kubeconfig=/etc/pki/admin.conf "$@"; }
 for _ in $(seq 600); do kubectl get --raw /readyz >/dev/null 2>&1 && break; sleep 0.05; done
 phase api-server
@@ -174,15 +174,17 @@ cat >n1/root/root/dns.yaml <<X
 {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"coredns","namespace":"kube-system"},"spec":{"replicas":1,"selector":{"matchLabels":{"k8s-app":"coredns"}},"template":{"metadata":{"labels":{"k8s-app":"coredns"}},"spec":{"serviceAccountName":"coredns","dnsPolicy":"Default","containers":[{"name":"coredns","image":"$coredns","imagePullPolicy":"Never","args":["-conf","/etc/coredns/Corefile"],"volumeMounts":[{"name":"c","mountPath":"/etc/coredns"}],"readinessProbe":{"httpGet":{"path":"/ready","port":8181},"periodSeconds":1}}],"volumes":[{"name":"c","configMap":{"name":"coredns"}}]}}}},
 {"apiVersion":"v1","kind":"Service","metadata":{"name":"coredns","namespace":"kube-system"},"spec":{"clusterIP":"10.152.183.10","selector":{"k8s-app":"coredns"},"ports":[{"name":"dns","port":53,"protocol":"UDP"},{"name":"dns-tcp","port":53,"protocol":"TCP"}]}}]}
 X
-for _ in $(seq 200); do kubectl apply -f /root/dns.yaml >/dev/null 2>&1 && break; sleep 0.05; done
+[ "$nodes" = 1 ] || for _ in $(seq 200); do kubectl apply -f /root/dns.yaml >/dev/null 2>&1 && break; sleep 0.05; done
 # The CNI configuration and the routes need each node's pod range.
-for i in 1 2; do
+for i in $(seq "$nodes"); do
   for _ in $(seq 600); do cidr=$(kubectl get node n$i -o 'jsonpath={.spec.podCIDR}' 2>/dev/null) && [ -n "$cidr" ] && break; sleep 0.05; done
   echo '{"cniVersion":"1.0.0","name":"k","plugins":[{"type":"ptp","ipMasq":false,"ipam":{"type":"host-local","ranges":[[{"subnet":"'$cidr'"}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}}]}' >n$i/root/etc/cni/net.d/10-k.conflist
+  [ "$nodes" = 1 ] && continue
   other=$((3 - i)); within n$other ip route replace "$cidr" via $net.1$i
 done
-for _ in $(seq 600); do [ "$(kubectl get nodes -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}' 2>/dev/null)" = "True True " ] && break; sleep 0.05; done
+for _ in $(seq 600); do [ "$(kubectl get nodes -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}' 2>/dev/null)" = "$(printf 'True %.0s' $(seq "$nodes"))" ] && break; sleep 0.05; done
 phase nodes-ready
+[ "$nodes" = 1 ] && exit
 cp "$here/dns-probe.py" n1/root/root/
 within n1 python3 /root/dns-probe.py 10.152.183.10 kubernetes.default.svc.cluster.local 60
 phase dns
