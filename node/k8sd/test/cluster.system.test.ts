@@ -105,8 +105,10 @@ test("a worker joins with its token and becomes Ready", async () => {
   ).toBe(token);
   await must("w1", ["k8s", "join-cluster", token]);
   await eventually("both nodes are Ready", async () => (await readyNodes("c1")).join() === "c1,w1");
-  const again = await exec("w1", ["k8s", "join-cluster", token]);
-  expect(again.stderr).toContain("The node is already part of a cluster");
+  await must("w1", ["k8s", "join-cluster", token]);
+  const other = (await must("c1", ["k8s", "get-join-token", "other", "--worker"])).trim();
+  const refused = await exec("w1", ["k8s", "join-cluster", other]);
+  expect(refused.stderr).toContain("The node is already part of a cluster");
 });
 
 test("no private key of a worker has been on the control plane", async () => {

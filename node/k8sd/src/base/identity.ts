@@ -66,6 +66,8 @@ export interface Identity {
   /** Names the credentials given to this node at its join; the key of their revocation. */
   readonly credential: string;
   readonly settings: ClusterSettings;
+  /** SHA-256 of the token of this node's join. */
+  readonly joinedWith?: string;
   /** The operation under way; absent once it is done. */
   readonly journal?: Journal;
 }

@@ -36,7 +36,7 @@ import {
   problemsOfJoin,
   resolveSettings,
 } from "./settings.ts";
-import { decodeToken } from "./tokens.ts";
+import { decodeToken, hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
 
@@ -127,6 +127,8 @@ export class Daemon {
   async join(request: NodeRequest & { token: string }, config: JoinConfig): Promise<void> {
     if (this.#operation?.kind === "join" && this.#operation.name === request.name)
       return this.#operation.done;
+    // An answer that was lost on the wire: asked again with the same token, the node finds itself joined.
+    if (this.#identity?.joinedWith === hashOf(request.token) && !this.#identity.journal) return;
     if (this.#identity || this.#unreadable)
       throw new ApiError(
         NODE_IN_USE,
@@ -357,6 +359,7 @@ function beginJoin(
     role,
     address: ip,
     extraSans: config["extra-sans"] ?? [],
+    joinedWith: hashOf(token),
     peers: addresses,
     datastore: { type: "etcd" },
     generation: 1,

@@ -69,7 +69,7 @@ function tokenFields(text: string): Record<string, unknown> {
   throw new ApiError(400, "Cannot read the join token: expected the text that get-join-token printed");
 }
 
-const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
+export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
 
 export class Tokens {
   readonly #paths: Paths;

@@ -48,6 +48,8 @@ export interface Write {
   readonly lease?: string;
 }
 
+const NO_QUORUM = /no leader|request timed out|leader changed/;
+
 export class EtcdError extends Error {
   override readonly name = "EtcdError";
   readonly status: number;
@@ -55,7 +57,10 @@ export class EtcdError extends Error {
   readonly reason: string;
 
   constructor(path: string, status: number, reason: string) {
-    super(`etcd answered ${status} to ${path}: ${reason}`);
+    const hint = NO_QUORUM.test(reason)
+      ? " (etcd has no working quorum: start the control planes that are away; k8s recover, if they are lost)"
+      : "";
+    super(`etcd answered ${status} to ${path}: ${reason}${hint}`);
     this.status = status;
     this.reason = reason;
   }
