@@ -11,7 +11,7 @@ export type { Bundle } from "./bundle.ts";
 export { imageTar } from "./image.ts";
 export { manifestBytes, manifestDigest, PackageError, parseManifest } from "./manifest.ts";
 export type { Manifest, PackageFile } from "./manifest.ts";
-export { packReference, packTar } from "./pack.ts";
+export { packageFileName, packReference, packTar } from "./pack.ts";
 export { progressPrinter } from "./progress.ts";
 export { findRuntime } from "./runtime.ts";
 export type { Runtime } from "./runtime.ts";

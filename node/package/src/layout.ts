@@ -199,7 +199,13 @@ async function licencePlaces({
 }
 
 async function scripts({ k8sdBundle, k8sBundle }: PackageParts): Promise<Place[]> {
-  const names = ["install", "remove", ...(k8sdBundle ? ["bin/k8sd"] : []), ...(k8sBundle ? ["bin/k8s"] : [])];
+  const names = [
+    "install",
+    "upgrade",
+    "remove",
+    ...(k8sdBundle ? ["bin/k8sd"] : []),
+    ...(k8sBundle ? ["bin/k8s"] : []),
+  ];
   return await Promise.all(
     names.map(async (name) => bytes(name, executable, await readFile(path.join(ownTree, name)))),
   );

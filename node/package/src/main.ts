@@ -1,9 +1,16 @@
 /**
  * `node node/package/src/main.ts build [--cache DIR] [--partial] [--verify]` prints progress on standard error and the tree's path on standard output;
- * `pack TREE OUT`, `reference TREE OUT` and `verify TREE` work on a tree.
+ * `pack TREE [OUT]`, `reference TREE OUT` and `verify TREE` work on a tree. Without OUT the file has the package's own name, in this folder.
  */
 import { parseArgs } from "node:util";
-import { buildPackage, packReference, packTar, verifyPackage } from "./index.ts";
+import {
+  buildPackage,
+  packageFileName,
+  packReference,
+  packTar,
+  readManifest,
+  verifyPackage,
+} from "./index.ts";
 import { progressPrinter } from "./progress.ts";
 
 const { values, positionals } = parseArgs({
@@ -17,12 +24,18 @@ async function main(): Promise<void> {
   if (command === "build" && tree === undefined) return await build();
   if (command === "verify" && tree !== undefined)
     return void process.stdout.write(`${(await verifyPackage(tree)).digest}\n`);
-  if (command === "pack" && tree !== undefined && out !== undefined) return await packTar(tree, out);
+  if (command === "pack" && tree !== undefined) return await pack(tree);
   if (command === "reference" && tree !== undefined && out !== undefined)
     return await packReference(tree, out);
   throw new Error(
-    "Usage: main.ts build [--cache DIR] [--partial] [--verify] | verify TREE | pack TREE OUT | reference TREE OUT",
+    "Usage: main.ts build [--cache DIR] [--partial] [--verify] | verify TREE | pack TREE [OUT] | reference TREE OUT",
   );
+}
+
+async function pack(tree: string): Promise<void> {
+  const file = out ?? packageFileName((await readManifest(tree)).manifest);
+  await packTar(tree, file);
+  process.stdout.write(`${file}\n`);
 }
 
 async function build(): Promise<void> {
