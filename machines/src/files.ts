@@ -5,14 +5,31 @@ import { dirname, join } from "node:path";
 
 export async function writeAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.new`;
-  const file = await open(temporary, "wx", mode);
+  try {
+    await writeNew(temporary, content, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw failedWrite(path, error);
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeNew(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const file = await open(path, "wx", mode);
   try {
     await fill(file, content, mode);
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
+}
+
+/** Names the file, as the system's own words do not, and what helps. */
+function failedWrite(path: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const reason = isFull ? "its disk is full; make room there and try again" : message;
+  return Object.assign(new Error(`Cannot write ${path}: ${reason}`, { cause }), { code });
 }
 
 async function fill(file: FileHandle, content: string | Uint8Array, mode: number): Promise<void> {
@@ -70,12 +87,9 @@ export async function writeInLayer(
   await mirrorFolders(layers, dirname(resolved));
   const target = join(layers.upper, resolved);
   await rm(target, { force: true });
-  const file = await open(target, "wx", mode);
-  try {
-    await fill(file, content, mode);
-  } finally {
-    await file.close();
-  }
+  await writeNew(target, content, mode).catch((error: unknown) => {
+    throw failedWrite(target, error);
+  });
 }
 
 /** The path that `path` names inside the machine, all links resolved, as an absolute path below its root. */

@@ -5,7 +5,15 @@
  */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { listFiles, sha256OfFile, syncPath, syncTree, writeFileAtomically } from "./files.ts";
+import {
+  failedWrite,
+  isDiskFull,
+  listFiles,
+  sha256OfFile,
+  syncPath,
+  syncTree,
+  writeFileAtomically,
+} from "./files.ts";
 import { withLock } from "./lock.ts";
 
 export interface CachedFile {
@@ -59,12 +67,12 @@ export async function cacheEntry(options: CacheOptions): Promise<CacheEntry> {
     );
   const found = await lookUp(options);
   if (found) return found;
-  return await withLock(
-    { file: path.join(directory, ".locks", key), purpose: subject, ...(onWait ? { onWait } : {}) },
-    async () => {
-      return (await lookUp(options)) ?? (await makeEntry(options));
-    },
-  );
+  const lock = { file: path.join(directory, ".locks", key), purpose: subject, ...(onWait ? { onWait } : {}) };
+  try {
+    return await withLock(lock, async () => (await lookUp(options)) ?? (await makeEntry(options)));
+  } catch (error) {
+    throw isDiskFull(error) ? failedWrite(path.join(directory, key), error) : error;
+  }
 }
 
 async function lookUp({

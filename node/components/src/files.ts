@@ -31,9 +31,22 @@ export async function writeFileAtomically(
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw failedWrite(file, error);
   }
   await syncPath(path.dirname(file));
+}
+
+/** Names the place, as the system's own words do not, and what helps. The code stays, for those who decide by it. */
+export function failedWrite(place: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const reason = isDiskFull(cause) ? "its disk is full; make room there and run it again" : message;
+  return Object.assign(new Error(`Cannot write ${place}: ${reason}`, { cause }), { code });
+}
+
+/** Said by the kernel, or by SQLite (SQLITE_FULL), which the locks are made of. */
+export function isDiskFull(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  return code === "ENOSPC" || code === "EDQUOT" || errcode === 13;
 }
 
 /** Flushes one file or directory to the disk. */

@@ -20,9 +20,17 @@ export async function writeAtomically(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw failedWrite(path, error);
   }
   await syncDirectory(directory);
+}
+
+/** Names the file, as the system's own words do not, and what helps. The code stays, for those who decide by it. */
+function failedWrite(path: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const reason = isFull ? "its disk is full; make room there and try again" : message;
+  return Object.assign(new Error(`Cannot write ${path}: ${reason}`, { cause }), { code });
 }
 
 async function writeSynced(path: string, content: string | Uint8Array, mode: number) {
