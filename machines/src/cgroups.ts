@@ -41,6 +41,20 @@ export const cgroupMounts = async (): Promise<CgroupMount[]> =>
 export const isUnified = (mounts: readonly CgroupMount[]): boolean =>
   mounts.length > 0 && mounts.every((mount) => mount.version === 2);
 
+const neededControllers = ["cpu", "cpuset", "memory", "pids"] as const;
+
+/** What the kubelet asks for and no tree of this host offers. */
+export async function missingControllers(mounts: readonly CgroupMount[]): Promise<string[]> {
+  const offered = await Promise.all(
+    mounts.map(async ({ version, path, controllers }) =>
+      version === 1
+        ? controllers
+        : ((await readText(join(path, "cgroup.controllers"))) ?? "").trim().split(" "),
+    ),
+  );
+  return neededControllers.filter((name) => !offered.flat().includes(name));
+}
+
 /** The groups that hold a machine, one per tree. */
 export function machineGroups(mounts: readonly CgroupMount[], id: string, name: string): string[] {
   return mounts.map((mount) => join(mount.path, `cantrip-${id}`, name));

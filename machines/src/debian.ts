@@ -1,10 +1,62 @@
-/** Where the image's packages come from: the host's own Debian sources, if it is a Debian; else mmdebstrap's default. */
+/** A Debian made by mmdebstrap, its packages from the host's own Debian sources, if it is a Debian; else from mmdebstrap's default. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readText } from "./files.ts";
-import { run } from "./run.ts";
+import { must, run } from "./run.ts";
 
 const fallbackSuite = "bookworm";
+
+export interface DebianOptions {
+  options: readonly string[];
+  packages: readonly string[];
+  onProgress: (line: string) => void;
+}
+
+/** Takes half a minute or more. Whatever it started dies with this process, so that nothing writes on into a folder that is given up. */
+export async function bootstrapDebian(
+  root: string,
+  { options, packages, onProgress }: DebianOptions,
+): Promise<void> {
+  const sources = await hostSources();
+  const proxy = await aptProxy();
+  const argv = [
+    "mmdebstrap",
+    ...options,
+    ...proxy.map((setting) => `--aptopt=${setting}`),
+    `--include=${packages.join(",")}`,
+    await debianSuite(),
+    root,
+    ...(sources.length > 0 ? [sources.join("\n")] : []),
+  ];
+  await must([...dyingWithUs, ...argv], {
+    timeoutMs: 840_000,
+    onStderr: lines(onProgress),
+    what: `mmdebstrap has made ${root}`,
+    env: { ...process.env, LC_ALL: "C.UTF-8" },
+  });
+}
+
+/** The first process of a process namespace takes all others of it along. */
+const dyingWithUs = [
+  "setpriv",
+  "--pdeathsig=KILL",
+  "--",
+  "unshare",
+  "--pid",
+  "--fork",
+  "--kill-child",
+  "--mount-proc",
+  "--",
+] as const;
+
+function lines(listener: (line: string) => void): (chunk: Buffer) => void {
+  return (chunk) =>
+    chunk
+      .toString()
+      .split(/[\r\n]+/)
+      .filter(Boolean)
+      .forEach(listener);
+}
 
 /** The host's release if it is a Debian with a name, else the one that this project is tested on. */
 export async function debianSuite(): Promise<string> {

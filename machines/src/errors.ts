@@ -33,6 +33,17 @@ export class MachineTimeout extends Error {
   }
 }
 
+/** The host lacks what machines need: nothing was changed. */
+export class HostUnfit extends Error {
+  override readonly name = "HostUnfit";
+  readonly findings: readonly { id: string; text: string; fix?: string }[];
+  constructor(findings: readonly { id: string; text: string; fix?: string }[]) {
+    const lines = findings.map(({ text, fix }) => `\n  ${text}${fix ? `: ${fix}` : ""}`);
+    super(`This host cannot run machines, and nothing was changed:${lines.join("")}`);
+    this.findings = findings;
+  }
+}
+
 /** A host command failed. */
 export class HostCommandFailed extends Error {
   override readonly name = "HostCommandFailed";

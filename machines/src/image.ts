@@ -1,8 +1,8 @@
 /** The disk that all machines start from: made once by mmdebstrap, cached by the content of its recipe, shared by all instances. */
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { aptProxy, debianSuite, hostSources } from "./debian.ts";
+import { bootstrapDebian, debianSuite } from "./debian.ts";
 import { enabledUnits, imageFiles, imagePackages, maskedFiles, maskedUnits } from "./image-files.ts";
 import { withLock } from "./lock.ts";
 import { must } from "./run.ts";
@@ -49,10 +49,12 @@ async function build(rootfs: string, folder: string, { onProgress }: ImageOption
   if (await exists(rootfs)) return rootfs;
   await mkdir(dirname(folder), { recursive: true });
   await sweep(dirname(folder), folder);
-  const temporary = `${folder}.building`;
+  // Never a name that was there before: what a killed builder started may be about to die, but not yet dead.
+  const temporary = await mkdtemp(`${folder}.`);
+  await chmod(temporary, 0o755);
   const root = join(temporary, "rootfs");
-  await mkdir(temporary, { mode: 0o755 });
-  await bootstrap(root, onProgress ?? (() => undefined));
+  const packages = imagePackages;
+  await bootstrapDebian(root, { options, packages, onProgress: onProgress ?? (() => undefined) });
   await customize(root);
   await must(["sync", "--file-system", temporary], { timeoutMs: 120_000 });
   await rename(temporary, folder);
@@ -63,39 +65,9 @@ async function build(rootfs: string, folder: string, { onProgress }: ImageOption
 async function sweep(images: string, folder: string): Promise<void> {
   const name = folder.slice(images.length + 1);
   for (const entry of await readdir(images)) {
-    if (entry.startsWith(`${name}.`)) await rm(join(images, entry), { recursive: true, force: true });
+    if (entry.startsWith(`${name}.`))
+      await rm(join(images, entry), { recursive: true, force: true, maxRetries: 3 });
   }
-}
-
-async function bootstrap(root: string, onProgress: (line: string) => void): Promise<void> {
-  const sources = await hostSources();
-  const proxy = await aptProxy();
-  await must(
-    [
-      "mmdebstrap",
-      ...options,
-      ...proxy.map((setting) => `--aptopt=${setting}`),
-      `--include=${imagePackages.join(",")}`,
-      await debianSuite(),
-      root,
-      ...(sources.length > 0 ? [sources.join("\n")] : []),
-    ],
-    {
-      timeoutMs: 840_000,
-      onStderr: lines(onProgress),
-      what: "mmdebstrap has made the machine image",
-      env: { ...process.env, LC_ALL: "C.UTF-8" },
-    },
-  );
-}
-
-function lines(listener: (line: string) => void): (chunk: Buffer) => void {
-  return (chunk) =>
-    chunk
-      .toString()
-      .split(/[\r\n]+/)
-      .filter(Boolean)
-      .forEach(listener);
 }
 
 async function customize(root: string): Promise<void> {

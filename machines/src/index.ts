@@ -19,6 +19,7 @@ export type {
 } from "./port.ts";
 export {
   HostCommandFailed,
+  HostUnfit,
   MachineInvalid,
   MachineNotFound,
   MachineNotRunning,

@@ -9,7 +9,7 @@ import { detachedArgv, nspawnArgv, systemdRunArgv, type LaunchSpec } from "./lau
 import { nspawnName, unitName } from "./names.ts";
 import { mtuOut, type NetworkSpec } from "./network.ts";
 import { detach, must, run } from "./run.ts";
-import { isAnything, isRebooting, runningOf } from "./running.ts";
+import { isAnything, isRebooting, launchersOf, runningOf } from "./running.ts";
 import type { MachineRecord, MachineStore } from "./store.ts";
 import { gatewayOf } from "./subnet.ts";
 import { onSystemd } from "./systemd.ts";
@@ -33,12 +33,20 @@ export class MachineLife {
     const { name, machineId, binds } = record;
     const dir = this.#store.dir(name);
     const spec: LaunchSpec = { id, name, machineId, bridge, dir, sharedDir: this.#store.sharedDir, binds };
-    // What a machine that was killed without us left behind: a network namespace outlives its last process for a while.
-    if (!(await onSystemd())) await removeGroups(machineGroups(await cgroupMounts(), id, name));
-    await this.#removeCable(name);
+    await this.#endLeftovers(name);
     await this.#store.writeLauncher(name, await this.#networkFile(record));
     if (await onSystemd()) await must(systemdRunArgv(spec, record.image, record.limits, nspawnArgv(spec)));
     else await this.#detach(spec, record);
+  }
+
+  /**
+   * What is left of a machine of which nothing is known to run: a launcher whose starter was killed before it had come to
+   * life, processes of one that was killed without us, a cable whose network namespace outlives its last process for a while.
+   */
+  async #endLeftovers(name: string): Promise<void> {
+    for (const pid of await launchersOf(this.#store.dir(name))) signalIfThere(pid, "SIGKILL");
+    await this.#endGroups(name);
+    await this.#removeCable(name);
   }
 
   async #networkFile({ address }: MachineRecord): Promise<string> {

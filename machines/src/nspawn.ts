@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cgroupMounts, removeGroups } from "./cgroups.ts";
 import type { Entry } from "./enter.ts";
-import { MachineInvalid, MachineNotFound, MachineNotRunning, MachineTimeout } from "./errors.ts";
+import { HostUnfit, MachineInvalid, MachineNotFound, MachineNotRunning, MachineTimeout } from "./errors.ts";
 import { writeAtomic } from "./files.ts";
 import { closeGates, openGates } from "./firewall.ts";
 import { applyHostChanges, undoHostChanges } from "./host-changes.ts";
@@ -25,6 +25,7 @@ import {
   resolvConf,
   type NetworkSpec,
 } from "./network.ts";
+import { hostObstacles } from "./preflight.ts";
 import type {
   BootReport,
   ExecOptions,
@@ -84,7 +85,10 @@ export class NspawnMachines implements Machines {
     return gatewayOf(this.#network.subnet);
   }
 
+  /** @throws HostUnfit before anything is changed, naming all that the host lacks */
   async prepare(): Promise<void> {
+    const obstacles = await hostObstacles();
+    if (obstacles.length > 0) throw new HostUnfit(obstacles);
     await this.#locked(async () => {
       await this.#store.prepare();
       await this.#store.sweep();
@@ -136,7 +140,7 @@ export class NspawnMachines implements Machines {
   async start(name: string): Promise<Machine> {
     return await this.#lockedMachine(name, async (record) => {
       await this.#store.save({ ...record, desired: "up" });
-      if (!isAnything(await runningOf(this.#store, name))) {
+      if (!isAnything(await runningOf(this.#store, name)) && !(await isRebooting(this.#store, name))) {
         await this.#locked(() => this.#writeShared());
         await this.#life.launch(record);
       }

@@ -1,7 +1,7 @@
 /** What stands in the way of machines on this host, and what prepare will change: said before anything is done. */
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
-import { cgroupMounts, isUnified } from "./cgroups.ts";
+import { cgroupMounts, isUnified, missingControllers } from "./cgroups.ts";
 import { readText } from "./files.ts";
 import { findDroppingChains, type DroppingChain } from "./firewall.ts";
 import { sysctlsToRaise } from "./host-changes.ts";
@@ -63,6 +63,15 @@ async function isHere(thing: string): Promise<boolean> {
 }
 
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  const obstacles = await hostObstacles();
+  if (obstacles.some(({ id }) => id === "root")) return obstacles;
+  const ranges = await rangeFindings(options).catch(unanswered("ranges"));
+  const found = await Promise.all([firewallFindings().catch(unanswered("firewall")), sysctlFindings()]);
+  return [...obstacles, ...ranges, ...found.flat()];
+}
+
+/** What makes machines impossible here, whatever their ranges: rights, packages, control groups, features of the kernel. */
+export async function hostObstacles(): Promise<Finding[]> {
   if (process.getuid?.() !== 0) {
     return [
       {
@@ -80,14 +89,32 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
     text: `The host lacks the package ${name}`,
     fix: `apt-get install ${name}`,
   }));
-  const ranges = await rangeFindings(options).catch(unanswered("ranges"));
-  const found = await Promise.all([
-    cgroupFindings(),
-    kernelFindings(packages),
-    firewallFindings().catch(unanswered("firewall")),
-    sysctlFindings(),
-  ]);
-  return [...lacking, ...ranges, ...found.flat()];
+  const rights = await capabilityFindings();
+  // Without them the probes would fail whatever the kernel can.
+  const kernel = rights.length > 0 ? [] : await kernelFindings(packages);
+  return [...rights, ...lacking, ...(await cgroupFindings()), ...kernel];
+}
+
+/** By their numbers in capabilities(7). */
+const neededCapabilities: Readonly<Record<string, bigint>> = {
+  CAP_NET_ADMIN: 12n,
+  CAP_SYS_CHROOT: 18n,
+  CAP_SYS_PTRACE: 19n,
+  CAP_SYS_ADMIN: 21n,
+  CAP_MKNOD: 27n,
+};
+
+/** Root in a container may have less than it seems. */
+async function capabilityFindings(): Promise<Finding[]> {
+  const status = (await readText("/proc/self/status")) ?? "";
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  const missing = Object.entries(neededCapabilities).filter(([, bit]) => (effective & (1n << bit)) === 0n);
+  return missing.map(([name]) => ({
+    id: `capability.${name}`,
+    severity: "error",
+    text: `Machines need ${name}, which root does not have here`,
+    fix: "run it on a host, a virtual machine or in a privileged container",
+  }));
 }
 
 /** A check whose tool is missing says so; the missing package is named by a finding of its own. */
@@ -122,7 +149,12 @@ async function cgroupFindings(): Promise<Finding[]> {
       },
     ];
   }
-  return [];
+  return (await missingControllers(mounts)).map((name) => ({
+    id: `cgroups.${name}`,
+    severity: "error",
+    text: `The host has no control groups for ${name}, which the kubelet needs`,
+    fix: `boot with cgroup_enable=${name}`,
+  }));
 }
 
 /** Each feature is tried in a network namespace that is gone afterwards: that also loads its module, as using it would. */

@@ -74,12 +74,16 @@ export async function isRebooting(store: MachineStore, name: string): Promise<bo
 
 /** Processes of machines whatever their folders say: launchers and nspawns whose command names a path below ours. */
 export async function strayPids(store: MachineStore): Promise<number[]> {
-  const isLauncher = (arg: string) => arg.startsWith(`${store.machinesDir}/`) && arg.endsWith("/launcher");
-  const launchers = await Promise.all(
-    (await allPids()).map(async (pid) =>
-      (await argvOf(pid).catch((): string[] => [])).some(isLauncher) ? [pid] : [],
-    ),
-  );
+  const launchers = await launchersOf(store.machinesDir);
   const nspawns = await nspawnsBelow(store.machinesDir);
-  return [...launchers.flat(), ...nspawns.map(({ pid }) => pid)];
+  return [...launchers, ...nspawns.map(({ pid }) => pid)];
+}
+
+/** Processes that run a launcher which lies below `folder`, or are about to. */
+export async function launchersOf(folder: string): Promise<number[]> {
+  const isLauncher = (arg: string) => arg.startsWith(`${folder}/`) && arg.endsWith("/launcher");
+  const found = (await allPids()).map(async (pid) =>
+    (await argvOf(pid).catch((): string[] => [])).some(isLauncher) ? [pid] : [],
+  );
+  return (await Promise.all(found)).flat();
 }

@@ -11,6 +11,9 @@ import {
   type MachineEvent,
   type Machines,
 } from "../src/index.ts";
+import { patient } from "./patience.ts";
+
+const bound = { timeoutMs: patient(60_000) };
 
 /** Opens the provider: each call another client of the same machines. */
 export function machinesContract(provider: string, open: () => Machines): void {
@@ -35,12 +38,12 @@ export function machinesContract(provider: string, open: () => Machines): void {
     ): Promise<string> {
       const { address } = await machines.create({ name, ...more });
       await machines.start(name);
-      await machines.waitBooted(name, { timeoutMs: 60_000 });
+      await machines.waitBooted(name, bound);
       return address;
     }
 
     const out = async (name: string, ...argv: string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await machines.exec(name, argv, { timeoutMs: 20_000 });
+      const { exitCode, stdout, stderr } = await machines.exec(name, argv, { timeoutMs: patient(20_000) });
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       return stdout.trim();
     };
@@ -65,7 +68,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
       afterAll(() => machines.destroy("one"));
 
       test("boots with systemd in order and all of its units well", async () => {
-        expect(await machines.waitBooted("one")).toEqual({ state: "running", failedUnits: [] });
+        expect(await machines.waitBooted("one", bound)).toEqual({ state: "running", failedUnits: [] });
         expect(await out("one", "cat", "/proc/1/comm")).toBe("systemd");
       });
 
@@ -132,7 +135,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
 
       test("runs a container with a seccomp profile, started by a unit as a kubelet's would be", async () => {
         const { exitCode, stdout, stderr } = await machines.exec("one", ["sh", "-c", containerScript], {
-          timeoutMs: 60_000,
+          timeoutMs: patient(60_000),
         });
         expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: "Seccomp:\t2\n", stderr: "" });
       });
@@ -186,7 +189,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
               // The command ends only because its first line has reached us before its end.
               if (seen.length === 1) void machines.exec("run", ["touch", release]);
             },
-            timeoutMs: 20_000,
+            timeoutMs: patient(20_000),
           },
         );
         expect({ done, seen }).toEqual({
@@ -222,7 +225,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
 
       test("ends with its command, though a daemon that it started holds its output", async () => {
         const { stdout } = await machines.exec("run", ["sh", "-c", "sleep 30 & echo started"], {
-          timeoutMs: 10_000,
+          timeoutMs: patient(10_000),
         });
         expect(stdout).toBe("started\n");
       });
@@ -267,7 +270,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
       test("shows its console and its journal", async () => {
         await out("run", "logger", "a line of ours");
         await expect
-          .poll(async () => (await machines.logs("run")).journal, { timeout: 5_000 })
+          .poll(async () => (await machines.logs("run")).journal, { timeout: patient(5_000) })
           .toContain("a line of ours");
         expect((await machines.logs("run")).console).toContain("Welcome to");
       });
@@ -280,14 +283,16 @@ export function machinesContract(provider: string, open: () => Machines): void {
         await machines.create({ name: "life" });
         unwatch = machines.watch((event) => events.push(event));
         await machines.start("life");
-        await machines.waitBooted("life");
+        await machines.waitBooted("life", bound);
       });
       afterAll(async () => {
         unwatch();
         await machines.destroy("life");
       });
       const seen = async (kind: MachineEvent["kind"]): Promise<MachineEvent> => {
-        await expect.poll(() => events.some((event) => event.kind === kind), { timeout: 20_000 }).toBe(true);
+        await expect
+          .poll(() => events.some((event) => event.kind === kind), { timeout: patient(20_000) })
+          .toBe(true);
         const found = events.find((event) => event.kind === kind);
         events.length = 0;
         return found ?? expect.fail();
@@ -301,7 +306,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
         await expect(machines.exec("life", ["true"])).rejects.toThrow(MachineNotRunning);
         expect(await seen("stopped")).toMatchObject({ name: "life", expected: true });
         await machines.start("life");
-        await machines.waitBooted("life");
+        await machines.waitBooted("life", bound);
         expect(await out("life", "cat", "/root/kept")).toBe("kept");
         expect(await machines.get("life")).toMatchObject({
           address: before?.address,
@@ -315,11 +320,11 @@ export function machinesContract(provider: string, open: () => Machines): void {
         await machines.kill("life");
         expect(await machines.get("life")).toMatchObject({ state: "stopped" });
         await machines.start("life");
-        await machines.waitBooted("life");
+        await machines.waitBooted("life", bound);
         expect(await out("life", "cat", "/root/cut")).toBe("cut");
         // An end and a start between two looks are told as one reboot.
         const isBack = () => events.some(({ kind }) => kind === "started" || kind === "rebooted");
-        await expect.poll(isBack, { timeout: 20_000 }).toBe(true);
+        await expect.poll(isBack, { timeout: patient(20_000) }).toBe(true);
       });
 
       test("comes back when it is rebooted from inside", async () => {
@@ -327,7 +332,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
         events.length = 0;
         await machines.exec("life", ["systemctl", "reboot"]);
         expect(await seen("rebooted")).toEqual({ kind: "rebooted", name: "life" });
-        await machines.waitBooted("life");
+        await machines.waitBooted("life", bound);
         const after = await machines.get("life");
         expect(after).toMatchObject({ state: "running", address: before?.address });
         expect(after?.leaderPid).not.toBe(before?.leaderPid);
@@ -341,7 +346,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
         expect(await seen("stopped")).toMatchObject({ name: "life", expected: false });
         expect(await machines.get("life")).toMatchObject({ state: "stopped", desired: "up" });
         await machines.start("life");
-        await machines.waitBooted("life");
+        await machines.waitBooted("life", bound);
       });
 
       test("starts once, however often it is asked", async () => {

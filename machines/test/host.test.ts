@@ -1,6 +1,13 @@
 /** The pure parts of what reads and changes the host. */
 import { describe, expect, test } from "vitest";
-import { isUnified, joinFiles, limitFiles, machineGroups, parseCgroupMounts } from "../src/cgroups.ts";
+import {
+  isUnified,
+  joinFiles,
+  limitFiles,
+  machineGroups,
+  missingControllers,
+  parseCgroupMounts,
+} from "../src/cgroups.ts";
 import { debianSources, parseOsRelease } from "../src/debian.ts";
 import { droppingChains, gateCommands } from "../src/firewall.ts";
 import { bridgeAddress, hostsBlock, machineResolvConf, ruleset } from "../src/network.ts";
@@ -33,6 +40,12 @@ describe("control groups", () => {
       isUnified(parseCgroupMounts(unified)),
       isUnified([]),
     ]).toEqual([false, true, false]);
+  });
+
+  test("a controller that no tree offers is found missing", async () => {
+    const all = parseCgroupMounts(hybrid);
+    expect(await missingControllers(all)).toEqual(["cpuset", "pids"]);
+    expect(await missingControllers([])).toEqual(["cpu", "cpuset", "memory", "pids"]);
   });
 
   test("a machine has one group per tree", () => {
