@@ -55,6 +55,13 @@ const environments: Record<string, Environment> = {
     needsHost: true,
     run: () => vitest("system", "test/e2e-node/"),
   },
+  "host-v2": {
+    about:
+      "machines and a cluster on an emulated Debian with systemd and control groups of version 2 (20 minutes)",
+    onDemand: true,
+    needsHost: true,
+    run: onEmulatedHost,
+  },
   faults: {
     about:
       "long runs: random histories of the model, up killed at random moments, image collection (seeds are printed)",
@@ -110,10 +117,23 @@ async function vitest(project: string, ...folders: string[]): Promise<Tally> {
     `--outputFile.json=${report}`,
   ];
   const code = await run([...argv, ...folders]);
+  return tallyOf(report, code, `${project} ${folders.join(" ")}`);
+}
+
+/** The tests run inside; their report comes out. Their counts are theirs. */
+async function onEmulatedHost(): Promise<Tally> {
+  const report = join(scratch, "host-v2.json");
+  if ((await run(["node", "scripts/test-packages.ts", "--emulation"])) !== 0)
+    return { passed: 0, failed: 0, skipped: 1, reasons: ["host-v2: QEMU could not be installed"] };
+  const code = await run(["node", "test/host-v2/run.ts", report]);
+  return tallyOf(report, code, "the emulated host");
+}
+
+function tallyOf(report: string, code: number, what: string): Tally {
   try {
     return count(JSON.parse(readFileSync(report, "utf8")) as VitestReport, code);
   } catch (error) {
-    console.error(`vitest left no readable report for ${project} ${folders.join(" ")}: ${String(error)}`);
+    console.error(`vitest left no readable report for ${what}: ${String(error)}`);
     return { passed: 0, failed: 1, skipped: 0, reasons: [] };
   }
 }
@@ -214,7 +234,7 @@ async function main(names: readonly string[]): Promise<number> {
 /** The packages that machines and builds need, installed as `cantrip up` would; the empty string, or why not. */
 async function prepareHost(): Promise<string> {
   if (process.getuid?.() !== 0) return "needs root: machines, bridges and mounts are made for real";
-  return (await run(["node", "up/src/host-packages.ts"])) === 0
+  return (await run(["node", "scripts/test-packages.ts"])) === 0
     ? ""
     : "the host's packages could not be installed (see above)";
 }

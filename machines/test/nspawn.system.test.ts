@@ -465,7 +465,10 @@ setInterval(() => 0, 1000);`;
       const other = child(life);
       // Its output is read on to its end: a closed pipe would be another death than the one that is meant.
       await new Promise<void>((begun) =>
-        other.stdout.on("data", (chunk: Buffer) => void (`${chunk}`.split("\n").includes(phase) && begun())),
+        other.stdout.on(
+          "data",
+          (chunk: Buffer) => void (String(chunk).split("\n").includes(phase) && begun()),
+        ),
       );
       await sleep(delayMs);
       if (alsoChildren) await killGroup(other);

@@ -4,13 +4,14 @@
  */
 import { mkdir } from "node:fs/promises";
 import type { BootstrapConfig } from "@cantrip/metadata/k8sd";
+import { Unreachable } from "../base/https.ts";
 import { log } from "../base/log.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { until } from "../base/until.ts";
 import { etcdClient } from "../etcd/client.ts";
 import { nodeRights, revocationPolicy } from "../features/access.ts";
-import { kubeClient } from "../kube/client.ts";
+import { kubeClient, type KubeClient } from "../kube/client.ts";
 import { firstNodeRange } from "../network/plan.ts";
 import { writeCniConfig } from "../network/cni.ts";
 import { controlPlaneDefaults } from "../node/components.ts";
@@ -83,13 +84,29 @@ async function startControlPlane(
     progress.step("starting the other services");
     await start(...wantedServices(identity));
     await task.started(identity);
-    await Promise.all([...nodeRights(), ...revocationPolicy()].map((object) => kube.apply(object)));
+    const objects = [...nodeRights(), ...revocationPolicy()];
+    await Promise.all(objects.map((object) => applyPatiently(kube, object, waiting)));
     progress.step("importing images");
     await images;
   } finally {
     kube.close();
   }
   return { ...identity, ...(memberId && { memberId }) };
+}
+
+/** Asked again while there is no answer: on a slow machine a fresh API server takes longer than a request waits. */
+async function applyPatiently(
+  kube: KubeClient,
+  object: Parameters<KubeClient["apply"]>[0],
+  waiting: Waiting,
+) {
+  const attempt = () =>
+    kube.apply(object).catch((error: unknown) => {
+      if (error instanceof Unreachable) throw error;
+      return error as Error;
+    });
+  const answer = await until(`the API server takes ${object.kind} ${object.metadata.name}`, attempt, waiting);
+  if (answer instanceof Error) throw answer;
 }
 
 interface Waiting {
