@@ -55,6 +55,26 @@ export type SetClusterConfigRequest = Infer<typeof setClusterConfigRequestSchema
 export const kubeconfigRequestSchema = object({ server: text({ maxLength: 2048 }) });
 export type KubeconfigRequest = Infer<typeof kubeconfigRequestSchema>;
 
+export const refreshPlanRequestSchema = object({ certificates: list(text({ maxLength: 64 })) });
+export type RefreshPlanRequest = Infer<typeof refreshPlanRequestSchema>;
+export interface RefreshPlanResponse {
+  /** A seed, in spite of its name; the reference's is too large for many JSON readers. */
+  seconds: number;
+  "certificate-signing-requests": string[] | null;
+}
+export const refreshRunRequestSchema = object({
+  certificates: list(text({ maxLength: 64 })),
+  seed: integer(),
+  /** How long the certificates are to live. */
+  "expiration-seconds": integer(),
+  "extra-sans": list(text({ maxLength: 253 })),
+});
+export type RefreshRunRequest = Infer<typeof refreshRunRequestSchema>;
+export interface RefreshRunResponse {
+  /** When they expire, in seconds since the epoch, in spite of its name. */
+  "expiration-seconds": number;
+}
+
 export type ClusterRole = "control-plane" | "worker" | "unknown";
 export type DatastoreRole = "voter" | "stand-by" | "spare" | "PENDING" | "unknown";
 
@@ -132,6 +152,9 @@ export const ENDPOINTS = {
   getNodeStatus: { method: "GET", path: "k8sd/node" },
   getKubeconfig: { method: "GET", path: "k8sd/kubeconfig", body: kubeconfigRequestSchema },
   getCertificatesStatus: { method: "GET", path: "k8sd/certs-status" },
+  planRefresh: { method: "POST", path: "k8sd/refresh-certs/plan", body: refreshPlanRequestSchema },
+  runRefresh: { method: "POST", path: "k8sd/refresh-certs/run", body: refreshRunRequestSchema },
+  revokeAdmins: { method: "POST", path: "x/cantrip/revoke-admin" },
 } as const;
 export type EndpointName = keyof typeof ENDPOINTS;
 
@@ -147,6 +170,9 @@ export interface Requests {
   getNodeStatus: void;
   getKubeconfig: KubeconfigRequest;
   getCertificatesStatus: void;
+  planRefresh: RefreshPlanRequest;
+  runRefresh: RefreshRunRequest;
+  revokeAdmins: void;
 }
 
 /** Metadata of a successful answer by endpoint. */
@@ -161,4 +187,7 @@ export interface Responses {
   getNodeStatus: GetNodeStatusResponse;
   getKubeconfig: KubeconfigResponse;
   getCertificatesStatus: CertificatesStatusResponse;
+  planRefresh: RefreshPlanResponse;
+  runRefresh: RefreshRunResponse;
+  revokeAdmins: { generation: number };
 }

@@ -6,8 +6,10 @@ export * from "./api.ts";
 export * from "./config.ts";
 export * from "./envelope.ts";
 export {
+  integer,
   InvalidInput,
   list,
+  map,
   object,
   parse,
   problemsOf,

@@ -26,15 +26,24 @@ export async function ask<E extends EndpointName>(
 }
 
 const MINIMUM_MS = 3_000;
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DAY_MS = 86_400_000;
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: DAY_MS,
+  mo: 30 * DAY_MS,
+  y: 365 * DAY_MS,
+};
 
-/** Milliseconds of `90s`, `1h30m`, `2d`. */
+/** Milliseconds of `90s`, `1h30m`, `2d`, `4mo`, `5y`. */
 export function parseDuration(text: string): number {
-  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text))
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|mo|s|m|h|d|y))+$/.test(text))
     throw new UserError(
       `Cannot use ${JSON.stringify(text)} as a duration: expected for example 90s, 1h30m or 2d`,
     );
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|mo|s|m|h|d|y)/g)];
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit!]!, 0);
 }
 

@@ -3,4 +3,4 @@
  * Never changes a node by itself; all that it does, the daemon does.
  */
 export { parseSetting, schemaOf } from "./commands/config.ts";
-export { plainCertificates, residual } from "./commands/kubernetes.ts";
+export { plainCertificates, residual } from "./commands/certificates.ts";

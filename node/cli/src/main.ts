@@ -1,5 +1,6 @@
 /** The command `k8s` of a node. */
 import { Command, CommanderError } from "commander";
+import { certificateCommands } from "./commands/certificates.ts";
 import { clusterCommands } from "./commands/cluster.ts";
 import { configCommands } from "./commands/config.ts";
 import { kubernetesCommands } from "./commands/kubernetes.ts";
@@ -15,6 +16,7 @@ statusCommands(program);
 clusterCommands(program);
 configCommands(program);
 kubernetesCommands(program);
+certificateCommands(program);
 restCommands(program);
 
 try {

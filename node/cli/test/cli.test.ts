@@ -55,7 +55,8 @@ test.each([
   [["nope"], /unknown command/],
   [["status", "--nope"], /unknown option/],
   [["status", "--output-format", "xml"], /Allowed choices are plain, json, yaml/],
-  [["refresh-certs", "--expires-in", "1y"], /not implemented yet/],
+  [["refresh-certs", "--expires-in", "soon"], /as a duration/],
+  [["list-images"], /not implemented yet/],
   [["remove-node"], /missing required argument/],
   [["completion", "fish"], /only bash is supported/],
 ])("k8s %j fails with its reason on standard error", (args, reason) => {

@@ -1,16 +1,16 @@
 /** The daemon k8sd of one node. */
-import type { Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import { messageOf } from "./base/errors.ts";
 import type { Identity } from "./base/identity.ts";
 import { log } from "./base/log.ts";
 import { pathsBelow } from "./base/paths.ts";
 import { Daemon } from "./cluster/daemon.ts";
 import { ownTls } from "./cluster/peer.ts";
-import { close, listenOnSocket, listenOnTls } from "./server/listen.ts";
+import { close, listenOnSocket, listenOnTls, secureContext } from "./server/listen.ts";
 import { routes } from "./server/routes.ts";
 
 const paths = pathsBelow("");
-let door: Server | undefined;
+let door: TlsServer | undefined;
 
 /** Other nodes are served while this one belongs to a cluster. */
 async function openDoor(identity: Identity | undefined): Promise<void> {
@@ -19,7 +19,10 @@ async function openDoor(identity: Identity | undefined): Promise<void> {
     void close(door);
     door = undefined;
   }
-  if (!door && identity) door = await listenOnTls(routes(daemon), identity.address, await ownTls(paths));
+  if (!identity) return;
+  const tls = await ownTls(paths);
+  if (door) door.setSecureContext(secureContext(tls));
+  else door = await listenOnTls(routes(daemon), identity.address, tls);
 }
 
 async function stop(): Promise<void> {

@@ -4,15 +4,18 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Identity } from "../src/base/identity.ts";
 import { pathsBelow, type Paths } from "../src/base/paths.ts";
 import { resolveSettings } from "../src/cluster/settings.ts";
 import { createAuthority, newKey, requestFor, requestKeyHash, signRequest } from "../src/pki/certificates.ts";
-import { ensureControlPlanePki, type PkiRequest } from "../src/pki/cluster.ts";
+import { ensureControlPlanePki } from "../src/pki/cluster.ts";
+import type { Subjects } from "../src/pki/leaves.ts";
 import { certificatesStatus } from "../src/pki/status.ts";
 
 let root: string;
 let paths: Paths;
-const request: PkiRequest = {
+const request: Subjects = {
+  adminGroup: "k8sd:admins:1",
   name: "c1",
   address: "10.0.0.1",
   credential: "abc",
@@ -20,6 +23,7 @@ const request: PkiRequest = {
   settings: resolveSettings({ "cluster-config": { dns: { "cluster-domain": "k8s.example" } } }),
   extraSans: ["api.example.com", "203.0.113.5"],
 };
+const identity = { ...request, role: "control-plane" } as unknown as Identity;
 const certificate = async (name: string) =>
   new X509Certificate(await readFile(join(paths.pki, `${name}.crt`), "utf8"));
 
@@ -50,7 +54,7 @@ test.each([
   ["kubelet", "ca", "CN=system:node:c1\nO=system:nodes"],
   ["kubelet-client", "client-ca", "CN=system:node:c1\nO=system:nodes\nO=k8sd:credential:abc"],
   ["kube-proxy-client", "client-ca", "CN=system:kube-proxy\nO=k8sd:credential:abc"],
-  ["admin-client", "client-ca", "CN=kubernetes-admin\nO=system:masters"],
+  ["admin-client", "client-ca", "CN=kubernetes-admin\nO=k8sd:admins:1"],
   ["front-proxy-client", "front-proxy-ca", "CN=front-proxy-client"],
   ["etcd/server", "etcd/ca", "CN=kube-etcd"],
   ["k8sd-etcd-client", "etcd/ca", "CN=k8sd-etcd-client"],
@@ -74,10 +78,7 @@ test("made again, nothing changes", async () => {
 });
 
 test("every certificate's expiry is shown, etcd's too", async () => {
-  const { certificates, "certificate-authorities": authorities } = await certificatesStatus(
-    paths,
-    "control-plane",
-  );
+  const { certificates, "certificate-authorities": authorities } = await certificatesStatus(paths, identity);
   expect(certificates.map(({ name }) => name)).toEqual(
     expect.arrayContaining(["apiserver", "admin.conf", "kubelet", "etcd-server"]),
   );

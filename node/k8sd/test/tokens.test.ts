@@ -8,7 +8,7 @@ import type { EtcdClient, Write } from "../src/etcd/client.ts";
 import { Store } from "../src/cluster/store.ts";
 import { decodeToken, encodeToken, Tokens } from "../src/cluster/tokens.ts";
 import { createAuthority } from "../src/pki/certificates.ts";
-import { writePair } from "../src/pki/cluster.ts";
+import { writePair } from "../src/pki/pairs.ts";
 
 /** etcd's keys and guarded writes in memory, as far as the store uses them. */
 class MemoryEtcd {

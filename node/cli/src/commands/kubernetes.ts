@@ -1,9 +1,8 @@
-/** kubectl, config, certs-status, version. */
+/** kubectl, config, version. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathsBelow } from "@cantrip/k8sd";
-import type { CertificatesStatusResponse } from "@cantrip/metadata/k8sd";
 import type { Command } from "commander";
 import { ask, print, requireRoot, type Format } from "../context.ts";
 import { NOT_PART_OF_A_CLUSTER, UserError } from "../errors.ts";
@@ -29,11 +28,6 @@ export function kubernetesCommands(program: Command): void {
       requireRoot();
       process.stdout.write((await ask("get the kubeconfig", "getKubeconfig", { server })).kubeconfig);
     });
-  program
-    .command("certs-status")
-    .description("show when the certificates of this node expire")
-    .addOption(formatOption())
-    .action(certsStatus);
   program
     .command("version")
     .description("print the versions of the node package")
@@ -70,68 +64,4 @@ async function version({ outputFormat }: { outputFormat: Format }): Promise<void
     version: manifest.version,
     components: manifest.components,
   });
-}
-
-async function certsStatus({ outputFormat }: { outputFormat: Format }): Promise<void> {
-  requireRoot();
-  const status = await ask("get the state of the certificates", "getCertificatesStatus");
-  await print(outputFormat, plainCertificates(status), status);
-}
-
-export function plainCertificates({
-  certificates,
-  "certificate-authorities": authorities,
-}: CertificatesStatusResponse): string {
-  const managed = (externally: boolean) => (externally ? "yes" : "no");
-  const rows = certificates.map((c) => [
-    c.name,
-    inWords(c.expires),
-    residual(c.expires),
-    c["certificate-authority"],
-    managed(c["externally-managed"]),
-  ]);
-  const roots = authorities.map((c) => [
-    c.name,
-    inWords(c.expires),
-    residual(c.expires),
-    managed(c["externally-managed"]),
-  ]);
-  return [
-    table([
-      ["CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED"],
-      ...rows,
-    ]),
-    ...(roots.length > 0
-      ? ["", table([["CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME", "EXTERNALLY MANAGED"], ...roots])]
-      : []),
-  ].join("\n");
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const two = (value: number) => String(value).padStart(2, "0");
-
-function inWords(date: string): string {
-  const d = new Date(date);
-  return `${MONTHS[d.getUTCMonth()]} ${two(d.getUTCDate())}, ${d.getUTCFullYear()} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())} UTC`;
-}
-
-/** The largest unit that is left: years, days, hours, minutes; `<invalid>` once it is over. */
-export function residual(date: string, now = Date.now()): string {
-  const minutes = Math.floor((Date.parse(date) - now) / 60_000);
-  if (minutes < 0) return "<invalid>";
-  const days = Math.floor(minutes / 1440);
-  if (days >= 365) return `${Math.floor(days / 365)}y`;
-  return days > 0 ? `${days}d` : minutes >= 60 ? `${Math.floor(minutes / 60)}h` : `${minutes}m`;
 }

@@ -3,7 +3,6 @@ import type { Command } from "commander";
 import { UserError } from "../errors.ts";
 
 const NOT_YET = [
-  "refresh-certs",
   "inspect",
   "list-images",
   "helm",

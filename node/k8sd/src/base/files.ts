@@ -5,24 +5,37 @@ import { dirname } from "node:path";
 
 let sequence = 0;
 
+export interface NewFile {
+  readonly path: string;
+  readonly content: string | Uint8Array;
+}
+
 /** Replaces a file atomically and durably; its directory is made (0700) if missing. */
-export async function writeAtomically(
-  path: string,
-  content: string | Uint8Array,
-  mode = 0o600,
-): Promise<void> {
-  const directory = dirname(path);
+export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600): Promise<void> =>
+  replaceTogether([{ path, content }], mode);
+
+/** Replaces files of one directory, the first first: all of them are on disk before the first is replaced. */
+export async function replaceTogether(files: readonly NewFile[], mode = 0o600): Promise<void> {
+  const directory = dirname(files[0]!.path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  sequence += 1;
-  const temporary = `${path}.${process.pid}-${sequence}.tmp`;
+  const staged = files.map((file) => ({ ...file, temporary: temporaryFor(file.path) }));
+  let writing = files[0]!.path;
   try {
-    await writeSynced(temporary, content, mode);
-    await rename(temporary, path);
+    for (const { path, temporary, content } of staged) {
+      writing = path;
+      await writeSynced(temporary, content, mode);
+    }
+    for (const { path, temporary } of staged) await rename(temporary, (writing = path));
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw failedWrite(path, error);
+    for (const { temporary } of staged) await rm(temporary, { force: true });
+    throw failedWrite(writing, error);
   }
   await syncDirectory(directory);
+}
+
+function temporaryFor(path: string): string {
+  sequence += 1;
+  return `${path}.${process.pid}-${sequence}.tmp`;
 }
 
 /** Names the file, as the system's own words do not, and what helps. The code stays, for those who decide by it. */

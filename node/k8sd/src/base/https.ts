@@ -44,13 +44,22 @@ export class Unreachable extends Error {
 
 export class HttpsClient {
   readonly #origin: URL;
-  readonly #agent: Agent | PlainAgent;
+  #agent: Agent | PlainAgent;
 
   constructor(origin: string, tls: TlsMaterial) {
     this.#origin = new URL(origin);
+    this.#agent = this.#agentFor(tls);
+  }
+
+  /** Shows another certificate from the next connection on; those that are open end in their time. */
+  use(tls: TlsMaterial): void {
+    this.#agent = this.#agentFor(tls);
+  }
+
+  #agentFor(tls: TlsMaterial): Agent | PlainAgent {
     const pool = { keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 60_000 };
     // Only a datastore that others run may be without TLS, if its administrator says so.
-    this.#agent = this.#isPlain ? new PlainAgent(pool) : new Agent({ ...tls, ...pool });
+    return this.#isPlain ? new PlainAgent(pool) : new Agent({ ...tls, ...pool });
   }
 
   get #isPlain(): boolean {

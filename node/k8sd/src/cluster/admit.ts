@@ -4,14 +4,9 @@ import { ApiError, messageOf } from "../base/errors.ts";
 import type { Role } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { KubeObject } from "../kube/client.ts";
-import {
-  requestKeyHash,
-  requestPublicKey,
-  signRequest,
-  type KeyPair,
-  type Profile,
-} from "../pki/certificates.ts";
-import { credentialGroup, k8sdProfile, readAuthorities } from "../pki/cluster.ts";
+import { requestKeyHash, requestPublicKey, signRequest } from "../pki/certificates.ts";
+import { authority, readAuthorities } from "../pki/cluster.ts";
+import { k8sdLeaf, workerLeaves, type Leaf } from "../pki/leaves.ts";
 import { seal, type SealedBox } from "../pki/sealing.ts";
 import { readSharedSecrets } from "../pki/shared-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -23,6 +18,8 @@ import {
   type AdmitRequest,
   type CertificateRequestName,
   type Membership,
+  type RenewReply,
+  type RenewRequest,
 } from "./joining.ts";
 import { forgetNode } from "./remove.ts";
 import { checkAddress, checkNodeName } from "./settings.ts";
@@ -95,9 +92,9 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
     cloudProvider: config["cloud-provider"] ?? "",
     apiServers: planes.map(({ address }) => `${address}:${settings.securePort}`),
     peers: planes.map(({ address }) => `${address}:6400`),
-    ca: authorities.kubernetes.certificate,
-    clientCa: authorities.client.certificate,
-    k8sdCa: authorities.k8sd.certificate,
+    ca: authority(authorities, "kubernetes").certificate,
+    clientCa: authority(authorities, "client").certificate,
+    k8sdCa: authority(authorities, "k8sd").certificate,
   };
 }
 
@@ -107,55 +104,68 @@ async function sealSecrets(plane: ControlPlane, request: string): Promise<Sealed
   return seal(await requestPublicKey(request), JSON.stringify(secrets));
 }
 
-/** What each certificate says comes from our record of the node alone. */
-function profileOf(request: CertificateRequestName, { name, role, address, credential }: NodeRow): Profile {
-  const group = credentialGroup(credential);
-  const client = (commonName: string, ...organizations: string[]): Profile => ({
-    subject: { commonName, organizations: [...organizations, group] },
-    usages: ["client"],
-  });
-  switch (request) {
-    case "kubelet":
-      return {
-        subject: { commonName: `system:node:${name}`, organizations: ["system:nodes"] },
-        names: [name, address, "127.0.0.1", "::1"],
-        usages: ["server"],
-      };
-    case "kubelet-client":
-      return client(`system:node:${name}`, "system:nodes");
-    case "kube-proxy-client":
-      return client("system:kube-proxy");
-    case "k8sd-node-client":
-      return client(`k8sd:node:${name}`, "k8sd:nodes");
-    case "k8sd":
-      return k8sdProfile(role, { name, address });
-    default:
-      return request satisfies never;
-  }
-}
+/** File names of a join's requests, and the names of the same certificates in the API. */
+const LEAF_NAMES: Readonly<Record<CertificateRequestName, string>> = {
+  k8sd: "k8sd",
+  kubelet: "kubelet",
+  "kubelet-client": "kubelet.conf",
+  "kube-proxy-client": "proxy.conf",
+  "k8sd-node-client": "k8sd-node-client",
+};
 
+const leavesFor = (row: NodeRow): Leaf[] =>
+  row.role === "worker" ? workerLeaves(row) : [k8sdLeaf(row.role, row)];
+
+/** What each certificate says comes from our record of the node alone. */
 async function sign(
   plane: ControlPlane,
   row: NodeRow,
   requests: readonly [CertificateRequestName, string][],
 ): Promise<AdmitReply["certificates"]> {
-  const { kubernetes, client, k8sd } = await readAuthorities(plane.paths, plane.identity);
-  const authorities: Record<CertificateRequestName, KeyPair> = {
-    kubelet: kubernetes,
-    k8sd,
-    "kubelet-client": client,
-    "kube-proxy-client": client,
-    "k8sd-node-client": client,
-  };
+  const signed = await signLeaves(
+    plane,
+    row,
+    requests.map(([name, request]) => [LEAF_NAMES[name], request]),
+  );
+  return Object.fromEntries(requests.map(([name]) => [name, signed[LEAF_NAMES[name]]!]));
+}
+
+async function signLeaves(
+  plane: ControlPlane,
+  row: NodeRow,
+  requests: readonly (readonly [string, string])[],
+  lifetimeMs?: number,
+): Promise<Record<string, string>> {
+  const authorities = await readAuthorities(plane.paths, plane.identity);
+  const leaves = leavesFor(row);
+  const signed = requests.map(async ([name, request]) => {
+    const leaf = leaves.find((candidate) => candidate.name === name);
+    if (!leaf) throw new ApiError(400, `Cannot sign ${name}: a ${row.role} has no such certificate`);
+    return [
+      name,
+      await signRequest(authority(authorities, leaf.authority), request, leaf, lifetimeMs),
+    ] as const;
+  });
   try {
-    const signed = requests.map(
-      async ([name, request]) =>
-        [name, await signRequest(authorities[name], request, profileOf(name, row))] as const,
-    );
     return Object.fromEntries(await Promise.all(signed));
   } catch (error) {
     throw error instanceof TypeError ? new ApiError(400, error.message, { cause: error }) : error;
   }
+}
+
+/** Signs new keys of a worker that is part of the cluster. Its present certificate says who asks; nothing else counts. */
+export async function renew(
+  plane: ControlPlane,
+  name: string,
+  { requests, seconds }: RenewRequest,
+): Promise<RenewReply> {
+  const row = (await plane.store.read<NodeRow>(plane.store.nodeKey(name)))?.value;
+  if (row?.role !== "worker" || row.state === "leaving")
+    throw new ApiError(403, `Cannot renew certificates of ${name}: it is no worker of this cluster`);
+  if (!(await membershipOf(plane, row.credential)).member)
+    throw new ApiError(403, `Cannot renew certificates of ${name}: its credential was revoked`);
+  log.info(`signed new certificates of ${name}: ${Object.keys(requests).join(", ")}`);
+  return { certificates: await signLeaves(plane, row, Object.entries(requests), seconds * 1000) };
 }
 
 /** The node has what it needs: its token is used up, its name taken. */

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
-import { endpointsFor, etcdClient, type EtcdClient } from "../etcd/client.ts";
-import { nodeRights, revocationList, revocationPolicy } from "../features/access.ts";
+import { endpointsFor, etcdClient, etcdTls, type EtcdClient } from "../etcd/client.ts";
+import { adminRights, nodeRights, revocationList, revocationPolicy } from "../features/access.ts";
 import { FeatureController, type Pass } from "../features/controller.ts";
 import type { FeatureContext } from "../features/feature.ts";
 import { allFeatures } from "../features/registry.ts";
 import { isReady, kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
 import { Coalesced } from "../base/coalesce.ts";
-import { messageOf } from "../base/errors.ts";
+import { ApiError, messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { firstNodeRange } from "../network/plan.ts";
 import { NetworkAgent } from "../network/agent.ts";
@@ -19,13 +19,15 @@ import { changeArguments, readArguments } from "../node/arguments.ts";
 import { datastoreArguments } from "../node/components.ts";
 import { readManifest } from "../node/package.ts";
 import { restart } from "../node/services.ts";
+import { adminGenerationOf, adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
+import { refreshControlPlane, type Selection } from "../pki/refresh.ts";
 import { forgetStrayJoins } from "./admit.ts";
 import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
 import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
 import { Standing } from "./standing.ts";
-import { Store } from "./store.ts";
+import { Store, type AdminRow } from "./store.ts";
 import type { Upwards } from "./upwards.ts";
 
 export class ControlPlane {
@@ -169,6 +171,39 @@ export class ControlPlane {
     const planes = rows.filter(({ role, state }) => role === "control-plane" && state === "joined");
     await this.#upwards.onPeers(planes.map(({ address }) => `${address}:6400`).sort());
     this.etcd.use(endpointsFor(this.identity));
+    await this.#followAdmins().catch((error: unknown) => log.warning(`admin.conf: ${messageOf(error)}`));
+  }
+
+  /** New keys and certificates, and their use by this daemon; the components read theirs by themselves. */
+  async refreshCertificates(selection: Selection): Promise<void> {
+    const group = adminGroup(await this.store.adminGeneration());
+    await refreshControlPlane(this.paths, this.identity, selection, group);
+    await this.kube.renew(this.paths, "k8sd-client");
+    this.etcd.renew(await etcdTls(this.paths, this.identity));
+    await this.#upwards.onCertificates();
+  }
+
+  /** Takes every right from all copies of the administrator's credential; this node's is made anew at once. */
+  async revokeAdmins(): Promise<number> {
+    if (this.identity.settings.disableRbac)
+      throw new ApiError(
+        400,
+        "Cannot revoke administrators: this cluster was made with disable-rbac, where everyone may do everything",
+      );
+    const row = await this.store.update<AdminRow>("admin", (current) => ({
+      generation: (current?.generation ?? FIRST_ADMINS) + 1,
+    }));
+    const { generation } = row!;
+    await Promise.all(adminRights(generation).map((object) => this.kube.apply(object)));
+    log.info(`administrators of generation ${generation} count from now on`);
+    await this.#followAdmins();
+    return generation;
+  }
+
+  async #followAdmins() {
+    const wanted = await this.store.adminGeneration();
+    if ((await adminGenerationOf(this.paths)) === wanted) return;
+    await refreshControlPlane(this.paths, this.identity, { names: ["admin.conf"] }, adminGroup(wanted));
   }
 
   async #isPartOfQuorum(): Promise<boolean> {
@@ -227,7 +262,12 @@ export class ControlPlane {
   }
 
   async #grantAccess() {
-    const objects = [revocationList(await this.store.revoked()), ...nodeRights(), ...revocationPolicy()];
+    const objects = [
+      revocationList(await this.store.revoked()),
+      ...adminRights(await this.store.adminGeneration()),
+      ...nodeRights(),
+      ...revocationPolicy(),
+    ];
     await Promise.all(objects.map((object) => this.kube.apply(object)));
   }
 

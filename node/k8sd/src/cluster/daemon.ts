@@ -21,6 +21,9 @@ import {
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
+import { repairPki } from "../pki/refresh.ts";
+import { Renewal } from "../pki/renewal.ts";
+import { selected, type Selection } from "../pki/refresh.ts";
 import { start, unitOf, unitStates, wantedServices } from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -34,11 +37,15 @@ import {
   checkNodeName,
   problemsOfBootstrap,
   problemsOfJoin,
+  problemsOfSans,
   resolveSettings,
 } from "./settings.ts";
 import { decodeToken, hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
+
+/** The clock by which certificates are judged; a test sets it ahead. */
+const now = () => Date.now() + Number(process.env["K8SD_CLOCK_AHEAD_MS"] ?? 0);
 
 const DEFAULT_TIMEOUT_MS = 180_000;
 const CEILING_MS = 3_600_000;
@@ -58,6 +65,7 @@ interface Operation {
 export class Daemon {
   readonly paths: Paths;
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
+  readonly #renewal: Renewal;
   #identity: Identity | undefined;
   #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
@@ -70,6 +78,12 @@ export class Daemon {
   constructor(paths: Paths, onMembership: (identity: Identity | undefined) => Promise<void>) {
     this.paths = paths;
     this.#onMembership = onMembership;
+    this.#renewal = new Renewal({
+      paths,
+      identity: () => this.#identity!,
+      now,
+      refresh: (names, lifetimeMs) => this.refreshCertificates({ names, lifetimeMs }),
+    });
   }
 
   /** Finds out what this node is, and goes on with what was under way. */
@@ -84,8 +98,14 @@ export class Daemon {
     if (!this.#identity) return;
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
     await claimMachine(this.paths);
+    if (this.#identity.role === "control-plane") await this.#repair(this.#identity);
     await this.#enter(this.#identity);
     await start(...wantedServices(this.#identity)).catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  /** What cannot be made good here is said, and seen by those who need it; the node goes on with what it has. */
+  async #repair(identity: Identity) {
+    await repairPki(this.paths, identity).catch((error: unknown) => log.error(messageOf(error)));
   }
 
   get identity(): Identity | undefined {
@@ -150,7 +170,29 @@ export class Daemon {
     return this.#begin(leaving, () => saveIdentity(this.paths.identity, leaving));
   }
 
+  /** @throws ApiError 400 for names that this node has no certificate of, 503 before bootstrap or join */
+  async refreshCertificates(selection: Selection, extraSans: readonly string[] = []): Promise<void> {
+    const identity = this.joined();
+    selected(identity, selection.names);
+    if (extraSans.length > 0) await this.#remember(extraSans);
+    if (!this.#part) throw new ApiError(503, "Daemon is still starting");
+    await this.#part.refreshCertificates(selection);
+  }
+
+  /** What was asked for once is in every later certificate, too. */
+  async #remember(extraSans: readonly string[]) {
+    const { role, extraSans: before } = this.joined();
+    refuse("invalid certificate request", problemsOfSans({ "extra-sans": [...extraSans] }));
+    if (role === "worker")
+      throw new ApiError(
+        400,
+        "extra-sans: the names of a worker's certificates are those of the cluster's record; leave it out",
+      );
+    await this.#note({ extraSans: [...new Set([...before, ...extraSans])] });
+  }
+
   async stop(): Promise<void> {
+    await this.#renewal.stop();
     await this.#part?.stop();
   }
 
@@ -229,6 +271,7 @@ export class Daemon {
         ? await Worker.start(this.paths, identity, this.#upwards())
         : await ControlPlane.start(this.paths, identity, this.#upwards());
     await this.#onMembership(identity);
+    this.#renewal.start();
   }
 
   #upwards(): Upwards {
@@ -237,6 +280,7 @@ export class Daemon {
       identity: () => this.#identity ?? this.#lastIdentity!,
       onRemoved: () => this.#obeyRemoval(),
       onPeers: (peers) => this.#follow(peers),
+      onCertificates: () => this.#onMembership(this.#identity),
       onServers: (servers) => this.#note({ datastore: { type: "external", servers } }),
     };
   }
@@ -265,6 +309,7 @@ export class Daemon {
   async #dissolve(identity: Identity, undone?: Journal) {
     const journal: Journal = { operation: "leave", ...(undone && { undone }) };
     await saveIdentity(this.paths.identity, { ...identity, journal });
+    await this.#renewal.stop();
     await this.#part?.stop();
     this.#part = undefined;
     // While etcd still runs here: its member is taken off the list first.

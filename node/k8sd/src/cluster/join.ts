@@ -6,6 +6,7 @@ import { kubeClient, type NodeObject } from "../kube/client.ts";
 import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
 import { start, wantedServices } from "../node/services.ts";
+import { adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
 import { beAdmitted, confirm, noteAdmission } from "./admission.ts";
 import type { Progress } from "./bootstrap.ts";
@@ -45,7 +46,8 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   const { identity, cloudProvider } = await beAdmitted(paths, begun, task.token, progress);
   if (identity.role === "control-plane") {
     progress.step("making certificates");
-    await ensureControlPlanePki(paths, identity);
+    // An older generation of administrators is made good by the running control plane.
+    await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(FIRST_ADMINS) });
   }
   progress.step("writing configuration");
   const config = cloudProvider

@@ -1,7 +1,7 @@
 /** What a joining node and a control plane say to each other (our own protocol, over TLS on :6400). */
 import type { ClusterSettings, Datastore } from "../base/identity.ts";
 import type { SealedBox } from "../pki/sealing.ts";
-import { list, object, text, type Infer } from "../server/body.ts";
+import { integer, list, map, object, text, type Infer } from "../server/body.ts";
 
 /** Certificates that a worker asks for, by the name of their files. A control plane makes its own, but the first. */
 export const WORKER_REQUESTS = [
@@ -78,6 +78,16 @@ export const connectionSchema = object(
   { servers: list(text({ maxLength: 2048 })), ca: text(), cert: text(), key: text() },
   ["servers", "ca", "cert", "key"],
 );
+/** A worker has new keys signed with its present certificate. */
+export const RENEW_PATH = "x/cantrip/renew";
+export const renewRequestSchema = object({ requests: map(csr()), seconds: integer(60, 20 * 366 * 86_400) }, [
+  "requests",
+  "seconds",
+]);
+export type RenewRequest = Infer<typeof renewRequestSchema>;
+export interface RenewReply {
+  readonly certificates: Readonly<Record<string, string>>;
+}
 /** A node asks whether its credential still counts, and in which generation the cluster is. */
 export const MEMBER_PATH = "x/cantrip/member";
 export interface Membership {

@@ -7,7 +7,7 @@ import { ApiError } from "../base/errors.ts";
 import { readIfExists } from "../base/files.ts";
 import { HttpsClient, Unreachable, type TlsMaterial } from "../base/https.ts";
 import type { Paths } from "../base/paths.ts";
-import { requirePair } from "../pki/cluster.ts";
+import { requirePair } from "../pki/pairs.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 

@@ -105,7 +105,7 @@ export function problemsOfJoin(config: JoinConfig): string[] {
   ];
 }
 
-const problemsOfSans = ({ "extra-sans": sans = [] }: Pick<BootstrapConfig, "extra-sans">): string[] =>
+export const problemsOfSans = ({ "extra-sans": sans = [] }: Pick<BootstrapConfig, "extra-sans">): string[] =>
   sans
     .filter((san) => !isIPv4(san) && !DNS_NAME.test(san))
     .map((san) => `extra-sans: ${JSON.stringify(san)} is neither a DNS name nor an IPv4 address`);

@@ -4,6 +4,7 @@
  */
 import type { UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
 import type { Role } from "../base/identity.ts";
+import { FIRST_ADMINS } from "../pki/admins.ts";
 import type { EtcdClient, Write } from "../etcd/client.ts";
 
 export interface TokenRow {
@@ -29,6 +30,10 @@ export interface RevokedRow {
   readonly name: string;
   readonly credential: string;
   readonly at: string;
+}
+export interface AdminRow {
+  /** Of administrators whose credential counts. */
+  readonly generation: number;
 }
 export interface Stored<T> {
   readonly value: T;
@@ -103,6 +108,8 @@ export class Store {
 
   config = async (): Promise<UserFacingClusterConfig> =>
     (await this.read<UserFacingClusterConfig>("config"))?.value ?? {};
+  adminGeneration = async (): Promise<number> =>
+    (await this.read<AdminRow>("admin"))?.value.generation ?? FIRST_ADMINS;
   nodes = (): Promise<NodeRow[]> => this.list<NodeRow>("nodes/");
   revoked = (): Promise<RevokedRow[]> => this.list<RevokedRow>("revoked/");
 

@@ -8,7 +8,7 @@ import { ApiError } from "../base/errors.ts";
 import { readIfExists, writeAtomically } from "../base/files.ts";
 import type { Role } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
-import { readPair } from "../pki/cluster.ts";
+import { readPair } from "../pki/pairs.ts";
 import { fingerprintOf } from "../pki/certificates.ts";
 import type { Store, TokenRow } from "./store.ts";
 

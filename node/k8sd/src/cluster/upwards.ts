@@ -8,6 +8,8 @@ export interface Upwards {
   onRemoved(): void;
   /** Addresses (ip:6400) of the control planes' daemons, as they are now. */
   onPeers(peers: readonly string[]): Promise<void>;
+  /** The daemon's own certificate may be another one now. */
+  onCertificates(): Promise<void>;
   /** URLs of the external datastore, as they are now. */
   onServers(servers: readonly string[]): Promise<void>;
 }

@@ -8,10 +8,14 @@ import { kubeClient, type KubeClient, type NodeObject } from "../kube/client.ts"
 import { NodeWatcher } from "../kube/nodes.ts";
 import { NetworkAgent } from "../network/agent.ts";
 import { addressOf } from "../network/plan.ts";
+import { refreshWorker, type Selection } from "../pki/refresh.ts";
+import { RENEW_PATH, type RenewReply } from "./joining.ts";
+import { callPeer, ownTls } from "./peer.ts";
 import { Standing } from "./standing.ts";
 import type { Upwards } from "./upwards.ts";
 
 export class Worker {
+  readonly #paths: Paths;
   readonly #kube: KubeClient;
   readonly #network: NetworkAgent | undefined;
   readonly #watcher: NodeWatcher;
@@ -20,6 +24,7 @@ export class Worker {
   #isListed = false;
 
   private constructor(paths: Paths, identity: Identity, kube: KubeClient, upwards: Upwards) {
+    this.#paths = paths;
     this.#kube = kube;
     this.#upwards = upwards;
     this.#network = identity.settings.networkEnabled ? new NetworkAgent(paths, identity) : undefined;
@@ -45,6 +50,29 @@ export class Worker {
     this.#watcher.stop();
     await this.#network?.stop();
     this.#kube.close();
+  }
+
+  /** New keys, signed by a control plane because of the certificate that this node has now. */
+  async refreshCertificates(selection: Selection): Promise<void> {
+    await refreshWorker(this.#paths, this.#upwards.identity(), selection, (requests, lifetimeMs) =>
+      this.#sign(requests, lifetimeMs),
+    );
+    await this.#kube.renew(this.#paths, "k8sd-node-client");
+    await this.#upwards.onCertificates();
+  }
+
+  async #sign(requests: Readonly<Record<string, string>>, lifetimeMs: number) {
+    const tls = await ownTls(this.#paths);
+    const body = { requests, seconds: Math.round(lifetimeMs / 1000) };
+    let last: unknown = new Error("no control plane is known");
+    for (const address of this.#upwards.identity().peers)
+      try {
+        const call = { address, tls, path: RENEW_PATH, body, timeoutMs: 20_000 };
+        return (await callPeer<RenewReply>(call)).certificates;
+      } catch (error) {
+        last = error;
+      }
+    throw last;
   }
 
   #nodesChanged(nodes: readonly NodeObject[]) {

@@ -142,6 +142,12 @@ export class EtcdClient {
     this.#endpoints = endpoints;
   }
 
+  /** Shows another certificate from the next connection on. */
+  renew(tls: TlsMaterial): void {
+    this.#tls = tls;
+    for (const https of this.#clients.values()) https.use(tls);
+  }
+
   /** A client of one member only, with the same credential; its user closes it. */
   only = (endpoint: string): EtcdClient => new EtcdClient([endpoint], this.#tls);
 
@@ -332,8 +338,8 @@ export const clientFilesFor = ({ datastore }: Pick<Identity, "datastore">) =>
     ? ({ ca: "etcd/ca.crt", cert: "etcd/client.crt", key: "etcd/client.key" } as const)
     : ({ ca: "etcd/ca.crt", cert: "k8sd-etcd-client.crt", key: "k8sd-etcd-client.key" } as const);
 
-/** A client of the cluster's datastore, with this node's credential. */
-export async function etcdClient(paths: Paths, identity: Identity): Promise<EtcdClient> {
+/** This node's credential at the cluster's datastore, as it lies on disk. */
+export async function etcdTls(paths: Paths, identity: Identity): Promise<TlsMaterial> {
   const optional = identity.datastore.type === "external";
   const read = async (file: string) => {
     try {
@@ -345,5 +351,9 @@ export async function etcdClient(paths: Paths, identity: Identity): Promise<Etcd
   };
   const files = clientFilesFor(identity);
   const [ca, cert, key] = await Promise.all([read(files.ca), read(files.cert), read(files.key)]);
-  return new EtcdClient(endpointsFor(identity), { ...(ca && { ca }), ...(cert && key && { cert, key }) });
+  return { ...(ca && { ca }), ...(cert && key && { cert, key }) };
 }
+
+/** A client of the cluster's datastore, with this node's credential. */
+export const etcdClient = async (paths: Paths, identity: Identity): Promise<EtcdClient> =>
+  new EtcdClient(endpointsFor(identity), await etcdTls(paths, identity));

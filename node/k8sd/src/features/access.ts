@@ -1,5 +1,6 @@
 /** Rights that nodes need beyond what Kubernetes gives them, and the policy that keeps removed ones out. */
 import type { KubeObject } from "../kube/client.ts";
+import { adminGroup } from "../pki/admins.ts";
 import type { RevokedRow } from "../cluster/store.ts";
 
 type Manifest = KubeObject & Record<string, unknown>;
@@ -20,6 +21,17 @@ function grant(name: string, group: string, rules: object[]): Manifest[] {
     },
   ];
 }
+
+/** All rights, for the administrators of one generation. */
+export const adminRights = (generation: number): Manifest[] => [
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: "ClusterRoleBinding",
+    metadata: { name: "k8sd:admins", labels: LABELS },
+    roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ apiGroup: RBAC, kind: "Group", name: adminGroup(generation) }],
+  },
+];
 
 /** k8sd on workers follows Nodes; the local proxy, with the kubelet's credential, the API server's endpoints. */
 export const nodeRights = (): Manifest[] => [

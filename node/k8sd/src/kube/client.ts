@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HttpsClient, Unreachable, type Call } from "../base/https.ts";
+import { HttpsClient, Unreachable, type Call, type TlsMaterial } from "../base/https.ts";
 import { linesOf } from "../base/lines.ts";
 import type { Paths } from "../base/paths.ts";
 
@@ -142,6 +142,11 @@ export class KubeClient {
     }
   }
 
+  /** Shows the certificate that lies on disk now, from the next connection on. */
+  async renew(paths: Paths, name: string): Promise<void> {
+    this.#https.use(await kubeTls(paths, name));
+  }
+
   close = (): void => this.#https.close();
 }
 
@@ -159,13 +164,16 @@ export function pathOf({ apiVersion, kind, metadata }: KubeObject): string {
   return `${root}${scope}/${plural}/${encodeURIComponent(metadata.name)}`;
 }
 
-/** A client with a certificate of this node (`NAME.crt`, `NAME.key` in the PKI directory). */
-export async function kubeClient(paths: Paths, port: number, name: string): Promise<KubeClient> {
-  const [ca, cert, key] = await Promise.all(
+/** A certificate of this node (`NAME.crt`, `NAME.key` in the PKI directory) with the API servers' authority. */
+async function kubeTls(paths: Paths, name: string): Promise<TlsMaterial> {
+  const [ca = "", cert = "", key = ""] = await Promise.all(
     ["ca.crt", `${name}.crt`, `${name}.key`].map((file) => readFile(join(paths.pki, file), "utf8")),
   );
-  return new KubeClient(new HttpsClient(`https://127.0.0.1:${port}`, { ca: ca!, cert: cert!, key: key! }));
+  return { ca, cert, key };
 }
+
+export const kubeClient = async (paths: Paths, port: number, name: string): Promise<KubeClient> =>
+  new KubeClient(new HttpsClient(`https://127.0.0.1:${port}`, await kubeTls(paths, name)));
 
 export const isReady = (node: NodeObject): boolean =>
   node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { readIfExists, writeIfChanged } from "../base/files.ts";
 import type { Paths } from "../base/paths.ts";
 import type { KeyPair } from "../pki/certificates.ts";
-import { requirePair } from "../pki/cluster.ts";
+import { requirePair } from "../pki/pairs.ts";
 
 type Fields = Readonly<Record<string, string>>;
 

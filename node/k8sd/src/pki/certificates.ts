@@ -28,11 +28,11 @@ export interface Request {
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY_MS = 86_400_000;
-/** Until certificates refresh by themselves (issue 4) leaves live this long. */
-const LEAF_DAYS = 5 * 365;
-const AUTHORITY_DAYS = 20 * 365;
-/** Certificates are valid from a while ago: clocks of machines differ. */
-const BACKDATED_MS = 3_600_000;
+/** Of a leaf, unless its caller wants another; they refresh by themselves (renewal.ts). */
+export const LEAF_LIFETIME_MS = 365 * DAY_MS;
+const AUTHORITY_LIFETIME_MS = 20 * 365 * DAY_MS;
+/** Certificates are valid from a while ago: clocks of machines differ by an hour, and by some seconds more. */
+export const BACKDATED_MS = 2 * 3_600_000;
 
 async function library() {
   await import("reflect-metadata");
@@ -54,9 +54,9 @@ async function importKeys(key: string) {
   return { privateKey, publicKey };
 }
 
-const validity = (days: number) => ({
+const validity = (lifetimeMs: number) => ({
   notBefore: new Date(Date.now() - BACKDATED_MS),
-  notAfter: new Date(Date.now() + days * DAY_MS),
+  notAfter: new Date(Date.now() + lifetimeMs),
 });
 const serialNumber = () => `00${randomBytes(15).toString("hex")}`;
 const nameOf = ({ commonName, organizations = [] }: Subject) => [
@@ -74,7 +74,7 @@ export async function createAuthority(commonName: string): Promise<KeyPair> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name: nameOf({ commonName }),
-    ...validity(AUTHORITY_DAYS),
+    ...validity(AUTHORITY_LIFETIME_MS),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
@@ -87,13 +87,22 @@ export async function createAuthority(commonName: string): Promise<KeyPair> {
 }
 
 /** A new key with a certificate for it. */
-export async function issue(authority: KeyPair, profile: Profile): Promise<KeyPair> {
+export async function issue(
+  authority: KeyPair,
+  profile: Profile,
+  lifetimeMs = LEAF_LIFETIME_MS,
+): Promise<KeyPair> {
   const key = newKey();
   const { publicKey } = await importKeys(key);
-  return { certificate: await certify(authority, publicKey, profile), key };
+  return { certificate: await certify(authority, publicKey, profile, lifetimeMs), key };
 }
 
-async function certify(authority: KeyPair, publicKey: CryptoKey, { subject, names = [], usages }: Profile) {
+async function certify(
+  authority: KeyPair,
+  publicKey: CryptoKey,
+  { subject, names = [], usages }: Profile,
+  lifetimeMs: number,
+) {
   const x509 = await library();
   const issuer = new x509.X509Certificate(authority.certificate);
   const purposes = usages.map(
@@ -107,7 +116,7 @@ async function certify(authority: KeyPair, publicKey: CryptoKey, { subject, name
     serialNumber: serialNumber(),
     subject: nameOf(subject),
     issuer: issuer.subjectName.toJSON(),
-    ...validity(LEAF_DAYS),
+    ...validity(lifetimeMs),
     signingAlgorithm: ALGORITHM,
     publicKey,
     signingKey: (await importKeys(authority.key)).privateKey,
@@ -139,12 +148,18 @@ export async function requestFor(key: string, commonName: string): Promise<strin
  * Signs the public key of a request. Subject and names come from the caller's profile, never from the request.
  * @throws TypeError if it is no request or its signature does not fit its key
  */
-export async function signRequest(authority: KeyPair, request: string, profile: Profile): Promise<string> {
+export async function signRequest(
+  authority: KeyPair,
+  request: string,
+  profile: Profile,
+  lifetimeMs = LEAF_LIFETIME_MS,
+): Promise<string> {
   const x509 = await library();
   const parsed = parsed10(x509, request);
   if (!(await parsed.verify().catch(() => false)))
     throw new TypeError("Cannot sign a certificate request: its signature does not fit its key");
-  return certify(authority, await parsed.publicKey.export(ALGORITHM, ["verify"]), profile);
+  const publicKey = await parsed.publicKey.export(ALGORITHM, ["verify"]);
+  return certify(authority, publicKey, profile, lifetimeMs);
 }
 
 function parsed10(x509: Awaited<ReturnType<typeof library>>, request: string) {
@@ -176,6 +191,8 @@ export const fingerprintOf = (certificate: string): string =>
   new X509Certificate(certificate).fingerprint256.replaceAll(":", "").toLowerCase();
 
 export interface CertificateFacts {
+  /** Valid from here on, backdated. */
+  readonly begins: Date;
   readonly expires: Date;
   readonly issuer: string;
   readonly commonName: string;
@@ -185,6 +202,7 @@ export function factsOf(certificate: string): CertificateFacts {
   const parsed = new X509Certificate(certificate);
   const commonName = (name: string) => /^CN=(.*)$/m.exec(name)?.[1] ?? "";
   return {
+    begins: new Date(parsed.validFrom),
     expires: new Date(parsed.validTo),
     issuer: commonName(parsed.issuer),
     commonName: commonName(parsed.subject),

@@ -1,2 +1,2 @@
 /** Schemas of bodies that only daemons exchange are written with the same words as the public ones. */
-export { list, object, text, type Infer, type Schema } from "@cantrip/metadata/k8sd";
+export { integer, list, map, object, text, type Infer, type Schema } from "@cantrip/metadata/k8sd";

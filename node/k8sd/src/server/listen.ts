@@ -1,7 +1,7 @@
 /** The two doors of the daemon: the root-only socket, and TLS on :6400 once the node belongs to a cluster. */
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { dirname } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { failure, K8SD_PORT } from "@cantrip/metadata/k8sd";
@@ -27,13 +27,16 @@ export async function listenOnSocket(router: Router, path: string): Promise<Serv
   return server;
 }
 
+/** What can be changed while the server runs: its next connections show it. */
+export const secureContext = (tls: Required<TlsMaterial>) => ({ ...tls, minVersion: "TLSv1.2" as const });
+
 export async function listenOnTls(
   router: Router,
   address: string,
   tls: Required<TlsMaterial>,
   port = K8SD_PORT,
-): Promise<Server> {
-  const options = { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2" as const };
+): Promise<TlsServer> {
+  const options = { ...secureContext(tls), requestCert: true, rejectUnauthorized: false };
   const server = createTlsServer(
     options,
     (request, response) => void serve(router, request, response, callerOf(request.socket as TLSSocket)),

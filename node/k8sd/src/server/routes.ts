@@ -1,4 +1,5 @@
 /** The REST API (spec k8sd 3): one line of registration per endpoint, its work in the cluster's modules. */
+import { randomInt } from "node:crypto";
 import {
   bootstrapRequestSchema,
   ENDPOINTS,
@@ -6,6 +7,8 @@ import {
   kubeconfigRequestSchema,
   milliseconds,
   object,
+  refreshPlanRequestSchema,
+  refreshRunRequestSchema,
   removeRequestSchema,
   setClusterConfigRequestSchema,
   tokenRequestSchema,
@@ -14,12 +17,15 @@ import {
   type Empty,
   type GetNodeStatusResponse,
   type JoinRequest,
+  type RefreshPlanResponse,
+  type RefreshRunRequest,
+  type RefreshRunResponse,
   type RemoveRequest,
   type TokenRequest,
 } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf, notImplemented } from "../base/errors.ts";
 import { Unreachable } from "../base/https.ts";
-import { abandon, admit, confirmJoined, membershipOf } from "../cluster/admit.ts";
+import { abandon, admit, confirmJoined, membershipOf, renew } from "../cluster/admit.ts";
 import { setClusterConfig, getClusterConfig } from "../cluster/config.ts";
 import type { ControlPlane } from "../cluster/control-plane.ts";
 import type { Daemon } from "../cluster/daemon.ts";
@@ -34,6 +40,8 @@ import {
   JOIN_PATH,
   LEAVE_PATH,
   MEMBER_PATH,
+  RENEW_PATH,
+  renewRequestSchema,
   TIMERS_PATH,
 } from "../cluster/joining.ts";
 import { takeTimersOfSeveral } from "../cluster/membership.ts";
@@ -44,6 +52,7 @@ import { clusterStatus, ownDatastoreRole } from "../cluster/status.ts";
 import { decodeToken, Tokens } from "../cluster/tokens.ts";
 import { readArguments } from "../node/arguments.ts";
 import { adminKubeconfig } from "../node/kubeconfigs.ts";
+import { firstExpiry, selected } from "../pki/refresh.ts";
 import { certificatesStatus } from "../pki/status.ts";
 import { Router, type Caller } from "./router.ts";
 
@@ -55,8 +64,6 @@ const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
 /** Named, so that a client learns that this is a matter of the version, not of its spelling. */
 const NOT_YET = [
   ["POST", "worker/info"],
-  ["POST", "k8sd/refresh-certs/plan"],
-  ["POST", "k8sd/refresh-certs/run"],
   ["POST", "k8sd/refresh-certs/update"],
   ["POST", "kubernetes/auth/tokens"],
   ["DELETE", "kubernetes/auth/tokens"],
@@ -127,7 +134,31 @@ export function routes(daemon: Daemon): Router {
   router.add({
     method: "GET",
     path: at("k8sd/certs-status"),
-    handle: () => certificatesStatus(daemon.paths, daemon.joined().role),
+    handle: () => certificatesStatus(daemon.paths, daemon.joined()),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.planRefresh.path),
+    body: refreshPlanRequestSchema,
+    handle: ({ certificates }) => planRefresh(daemon, certificates),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.runRefresh.path),
+    body: refreshRunRequestSchema,
+    handle: (body) => runRefresh(daemon, body),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.revokeAdmins.path),
+    handle: async () => ({ generation: await daemon.controlPlane().revokeAdmins() }),
+  });
+  router.add({
+    method: "POST",
+    path: at(RENEW_PATH),
+    for: ({ kind }) => kind === "worker",
+    body: renewRequestSchema,
+    handle: (body, caller) => renew(daemon.controlPlane(), (caller as { name: string }).name, body),
   });
   router.add({
     method: "POST",
@@ -274,6 +305,22 @@ async function leave(daemon: Daemon, name: string | undefined) {
   const { identity } = daemon;
   if (!identity || identity.name !== name) throw new ApiError(400, `this node is not ${name ?? "named"}`);
   await daemon.leave();
+}
+
+/** There is nothing for anyone to approve: a node's own credential says who asks for its certificates. */
+function planRefresh(daemon: Daemon, certificates: readonly string[] = []): RefreshPlanResponse {
+  selected(daemon.joined(), certificates);
+  return { seconds: randomInt(2 ** 47), "certificate-signing-requests": null };
+}
+
+const SHORTEST_LIFE_S = 600;
+
+async function runRefresh(daemon: Daemon, body: RefreshRunRequest): Promise<RefreshRunResponse> {
+  const { certificates: names = [], "expiration-seconds": seconds = 0, "extra-sans": extraSans = [] } = body;
+  if (seconds !== 0 && seconds < SHORTEST_LIFE_S)
+    throw new ApiError(400, `expiration-seconds: expected ${SHORTEST_LIFE_S} or more, got ${seconds}`);
+  await daemon.refreshCertificates({ names, ...(seconds > 0 && { lifetimeMs: seconds * 1000 }) }, extraSans);
+  return { "expiration-seconds": await firstExpiry(daemon.paths, daemon.joined(), names) };
 }
 
 async function nodeStatus(daemon: Daemon): Promise<GetNodeStatusResponse> {
