@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAuthority, issue, type KeyPair } from "../../node/k8sd/src/pki/certificates.ts";
-import { eventually, exec, kubectl, machines, must, node, readyNodes, shell } from "../../node/k8sd/test/machines.ts";
+import {
+  eventually,
+  exec,
+  kubectl,
+  machines,
+  must,
+  node,
+  readyNodes,
+  shell,
+} from "../../node/k8sd/test/machines.ts";
 
 let folder: string;
 let db: string;

@@ -1,7 +1,7 @@
 /** Request and response bodies of k8sd's REST API, and the table of its endpoints (prefix `/1.0/`). */
 import { bootstrapConfigSchema, userFacingClusterConfigSchema } from "./config.ts";
 import type { FeatureName, UserFacingClusterConfig } from "./config.ts";
-import { flag, integer, list, object, text, type Infer } from "./schema.ts";
+import { anything, flag, integer, list, object, text, type Infer, type Schema } from "./schema.ts";
 
 /** Durations are integer nanoseconds everywhere in this API. */
 export type Nanoseconds = number;
@@ -73,6 +73,42 @@ export type RefreshRunRequest = Infer<typeof refreshRunRequestSchema>;
 export interface RefreshRunResponse {
   /** When they expire, in seconds since the epoch, in spite of its name. */
   "expiration-seconds": number;
+}
+
+/** Fields beyond these are allowed here, as nowhere else. */
+export const authTokenRequestSchema = {
+  ...object({ username: text({ maxLength: 1024 }), groups: list(text({ maxLength: 1024 })) }),
+  additionalProperties: anything(),
+} as Schema<{ username?: string; groups?: string[] }>;
+export type AuthTokenRequest = Infer<typeof authTokenRequestSchema>;
+export const revokeTokenRequestSchema = {
+  ...object({ token: text({ maxLength: 1024 }) }),
+  additionalProperties: anything(),
+} as Schema<{ token?: string }>;
+export type RevokeTokenRequest = Infer<typeof revokeTokenRequestSchema>;
+
+export const restoreRequestSchema = object({ name: name(), address: address(), timeout: duration() }, [
+  "name",
+  "address",
+]);
+export type RestoreRequest = Infer<typeof restoreRequestSchema>;
+export const recoverRequestSchema = object({ timeout: duration() });
+export type RecoverRequest = Infer<typeof recoverRequestSchema>;
+/** How far the log of an etcd member is. */
+export interface DatastoreState {
+  term: number;
+  index: number;
+  hasQuorum: boolean;
+}
+export interface RecoveryPlanResponse {
+  own: DatastoreState;
+  others: { name: string; address: string; state?: DatastoreState }[];
+  refusals: string[];
+}
+export interface RecoverResponse {
+  revision: number;
+  discarded: number;
+  backup: string;
 }
 
 export type ClusterRole = "control-plane" | "worker" | "unknown";
@@ -155,6 +191,11 @@ export const ENDPOINTS = {
   planRefresh: { method: "POST", path: "k8sd/refresh-certs/plan", body: refreshPlanRequestSchema },
   runRefresh: { method: "POST", path: "k8sd/refresh-certs/run", body: refreshRunRequestSchema },
   revokeAdmins: { method: "POST", path: "x/cantrip/revoke-admin" },
+  createAuthToken: { method: "POST", path: "kubernetes/auth/tokens", body: authTokenRequestSchema },
+  revokeAuthToken: { method: "DELETE", path: "kubernetes/auth/tokens", body: revokeTokenRequestSchema },
+  restore: { method: "POST", path: "x/cantrip/restore", body: restoreRequestSchema },
+  planRecovery: { method: "GET", path: "x/cantrip/recover" },
+  recover: { method: "POST", path: "x/cantrip/recover", body: recoverRequestSchema },
 } as const;
 export type EndpointName = keyof typeof ENDPOINTS;
 
@@ -173,6 +214,11 @@ export interface Requests {
   planRefresh: RefreshPlanRequest;
   runRefresh: RefreshRunRequest;
   revokeAdmins: void;
+  createAuthToken: AuthTokenRequest;
+  revokeAuthToken: RevokeTokenRequest;
+  restore: RestoreRequest;
+  planRecovery: void;
+  recover: RecoverRequest;
 }
 
 /** Metadata of a successful answer by endpoint. */
@@ -190,4 +236,9 @@ export interface Responses {
   planRefresh: RefreshPlanResponse;
   runRefresh: RefreshRunResponse;
   revokeAdmins: { generation: number };
+  createAuthToken: TokenResponse;
+  revokeAuthToken: null;
+  restore: Empty;
+  planRecovery: RecoveryPlanResponse;
+  recover: RecoverResponse;
 }

@@ -6,6 +6,7 @@ export * from "./api.ts";
 export * from "./config.ts";
 export * from "./envelope.ts";
 export {
+  anything,
   integer,
   InvalidInput,
   list,

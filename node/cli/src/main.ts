@@ -4,6 +4,7 @@ import { certificateCommands } from "./commands/certificates.ts";
 import { clusterCommands } from "./commands/cluster.ts";
 import { configCommands } from "./commands/config.ts";
 import { kubernetesCommands } from "./commands/kubernetes.ts";
+import { recoveryCommands } from "./commands/recovery.ts";
 import { restCommands } from "./commands/rest.ts";
 import { statusCommands } from "./commands/status.ts";
 
@@ -17,6 +18,7 @@ clusterCommands(program);
 configCommands(program);
 kubernetesCommands(program);
 certificateCommands(program);
+recoveryCommands(program);
 restCommands(program);
 
 try {

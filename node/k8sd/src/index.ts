@@ -4,6 +4,8 @@
  */
 export { K8sdClient, K8sdError, K8sdUnreachable, type CallOptions } from "./client.ts";
 export { parseDocument } from "./cluster/documents.ts";
+export { BadSnapshot } from "./cluster/snapshot-file.ts";
+export { openClusterSnapshot, saveClusterSnapshot, type SnapshotDocument } from "./cluster/snapshot.ts";
 export { checkNodeName } from "./cluster/settings.ts";
 export { decodeToken, type JoinToken } from "./cluster/tokens.ts";
 export { loadIdentity, type Identity } from "./base/identity.ts";

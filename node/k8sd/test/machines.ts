@@ -1,6 +1,6 @@
 /** Real machines with the node package installed, for the system tests. */
 import { basename } from "node:path";
-import { openMachines, type ExecResult } from "@cantrip/machines";
+import { openMachines, type ExecResult, type Machines } from "@cantrip/machines";
 import { buildPackage } from "@cantrip/node-package";
 
 const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
@@ -17,30 +17,44 @@ export const machines = openMachines({
   cacheDir,
 });
 
+/** Machines on another link: the host routes between the two. */
+export const farMachines = openMachines({
+  id: `${id}-far`,
+  bridge: `ctk8sdf${instance}`,
+  subnet: instance === 0 ? "10.78.4.0/24" : `10.78.${130 + instance}.0/24`,
+  stateDir: `/var/lib/${id}-far`,
+  cacheDir,
+});
+
 let installer: string | undefined;
 
 /** A booted machine with the daemon running. */
-export async function node(name: string): Promise<string> {
+export async function node(name: string, on: Machines = machines): Promise<string> {
   installer ??= `/opt/cantrip/packages/${basename((await buildPackage({ cacheDir })).treeDir)}/install`;
   const binds = [{ source: `${cacheDir}/packages`, target: "/opt/cantrip/packages", readOnly: true }];
-  await machines.create({ name, binds });
+  await on.create({ name, binds });
+  places.set(name, on);
   await boot(name);
   await must(name, [installer]);
-  return (await machines.get(name))!.address;
+  return (await on.get(name))!.address;
 }
 
+/** Where machines are that are not among `machines`. */
+const places = new Map<string, Machines>();
+const placeOf = (name: string) => places.get(name) ?? machines;
+
 export async function boot(name: string): Promise<void> {
-  await machines.start(name);
-  await machines.waitBooted(name, { timeoutMs: 60_000 });
+  await placeOf(name).start(name);
+  await placeOf(name).waitBooted(name, { timeoutMs: 60_000 });
 }
 
 export const exec = (name: string, argv: readonly string[], timeoutMs = 240_000): Promise<ExecResult> =>
-  machines.exec(name, argv, { timeoutMs });
+  placeOf(name).exec(name, argv, { timeoutMs });
 
 /** Output of a command that has to succeed. */
 export async function must(name: string, argv: readonly string[], stdin?: string): Promise<string> {
   const options = { timeoutMs: 240_000, ...(stdin !== undefined && { stdin }) };
-  const result = await machines.exec(name, argv, options);
+  const result = await placeOf(name).exec(name, argv, options);
   if (result.exitCode === 0) return result.stdout;
   throw new Error(
     `${argv.join(" ")} on ${name} exited with ${result.exitCode}: ${result.stderr}${result.stdout}`,

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { NodeObject } from "../src/kube/client.ts";
 import { contains, nthAddress, overlaps, parseCidr } from "../src/network/cidr.ts";
 import { cniConfig } from "../src/network/cni.ts";
+import { hardwareAddress, hopOf } from "../src/network/tunnel.ts";
 import { firstNodeRange, masqueradeRules, planFor } from "../src/network/plan.ts";
 
 const node = (name: string, podCIDR?: string, address?: string): NodeObject => ({
@@ -52,16 +53,23 @@ test("only what leaves the cluster is masqueraded", () => {
 });
 
 test("pods get point-to-point interfaces in the node's range, with leases that end with the boot", () => {
-  expect(cniConfig("10.1.3.0/24")).toMatchObject({
+  expect(cniConfig("10.1.3.0/24", 1450)).toMatchObject({
     plugins: [
       {
         type: "ptp",
+        mtu: 1450,
         ipMasq: false,
         ipam: { dataDir: "/run/cantrip/ipam", ranges: [[{ subnet: "10.1.3.0/24" }]] },
       },
       { type: "portmap" },
     ],
   });
+});
+
+test("a node's place in the tunnel follows from its address and its range", () => {
+  expect(hardwareAddress("10.78.3.20")).toBe("02:9e:0a:4e:03:14");
+  expect(hardwareAddress("192.168.0.1")).toBe("02:9e:c0:a8:00:01");
+  expect(hopOf("10.1.7.0/24")).toBe("10.1.7.0");
 });
 
 test("the first node's range is the first /24", () =>

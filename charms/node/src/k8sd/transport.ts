@@ -4,7 +4,7 @@ import { NodeRefused, NodeUnavailable } from "../service.ts";
 
 export interface Call {
   readonly attempt: string;
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
   readonly timeoutMs: number;

@@ -40,13 +40,14 @@ const collect = (value: string, before: string[]) => [...before, ...value.split(
 async function refreshCertificates(flags: RefreshFlags): Promise<void> {
   requireRoot();
   const timeoutMs = parseTimeout(flags.timeout);
+  const lifetimeMs = parseDuration(flags.expiresIn ?? "1y");
   const certificates = (flags.certificates ?? "").split(",").filter(Boolean);
   const { seconds: seed } = await ask("refresh the certificates", "planRefresh", { certificates }, timeoutMs);
   const body = {
     certificates,
     seed,
     "extra-sans": flags.extraSans,
-    "expiration-seconds": Math.round(parseDuration(flags.expiresIn ?? "1y") / 1000),
+    "expiration-seconds": Math.round(lifetimeMs / 1000),
   };
   const answer = await ask("refresh the certificates", "runRefresh", body, timeoutMs);
   const expires = new Date(answer["expiration-seconds"] * 1000).toISOString();

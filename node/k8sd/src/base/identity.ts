@@ -17,6 +17,18 @@ export type Journal =
       readonly timeoutMs: number;
     }
   | {
+      /** From a snapshot, whose parts lie in the recovery folder. */
+      readonly operation: "restore";
+      readonly timeoutMs: number;
+    }
+  | {
+      /** Of a lost quorum: this node goes on alone. */
+      readonly operation: "recover";
+      readonly timeoutMs: number;
+      /** Seconds since the epoch: names the copy of the data. */
+      readonly at: number;
+    }
+  | {
       readonly operation: "leave";
       /** The operation that failed and is undone: others are told, too. */
       readonly undone?: Journal;
@@ -66,6 +78,8 @@ export interface Identity {
   /** Names the credentials given to this node at its join; the key of their revocation. */
   readonly credential: string;
   readonly settings: ClusterSettings;
+  /** The cluster went on without this node, in this generation, as the daemon at this address said. */
+  readonly superseded?: { readonly generation: number; readonly by: string };
   /** SHA-256 of the token of this node's join. */
   readonly joinedWith?: string;
   /** The operation under way; absent once it is done. */

@@ -15,7 +15,10 @@ export interface Paths {
   readonly certificates: string;
   readonly kubernetes: string;
   readonly pki: string;
+  readonly auditLogs: string;
   readonly etcdData: string;
+  /** Work of a recovery or a restoration under way. */
+  readonly recovery: string;
   readonly cniConfig: string;
   readonly cniBin: string;
   readonly containerdConfig: string;
@@ -44,7 +47,9 @@ export function pathsBelow(root: string, packageRoot = ownPackage()): Paths {
     certificates: join(state, "certificates"),
     kubernetes: at("/etc/kubernetes"),
     pki: at("/etc/kubernetes/pki"),
+    auditLogs: at("/var/log/kubernetes"),
     etcdData: join(common, "var/lib/etcd/data"),
+    recovery: join(common, "var/lib/etcd/recovery"),
     cniConfig: at("/etc/cni/net.d"),
     cniBin: at("/opt/cni/bin"),
     containerdConfig: at("/etc/containerd"),

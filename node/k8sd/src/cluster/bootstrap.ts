@@ -13,10 +13,12 @@ import { etcdClient } from "../etcd/client.ts";
 import { adminRights, nodeRights, revocationPolicy } from "../features/access.ts";
 import { kubeClient, type KubeClient } from "../kube/client.ts";
 import { firstNodeRange } from "../network/plan.ts";
+import { linkOf } from "../network/link.ts";
 import { writeCniConfig } from "../network/cni.ts";
 import { controlPlaneDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
 import { start, wantedServices } from "../node/services.ts";
+import { makeEncryptionConfig } from "../pki/encryption.ts";
 import { adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
 import { prepareContainerd, prepareNode } from "./prepare.ts";
@@ -43,6 +45,7 @@ export async function bootstrap(
 ): Promise<Identity> {
   const { config } = task;
   const { settings } = identity;
+  await makeEncryptionConfig(paths);
   // Which of its files there are, the API server's arguments say.
   if (identity.datastore.type === "external") await writeConnection(paths, connectionOf(config));
   const defaults = controlPlaneDefaults(paths, identity);
@@ -55,7 +58,8 @@ export async function bootstrap(
   await prepareNode(paths, identity, config, defaults);
   if (identity.datastore.type === "etcd") await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });
   // The first node's range is known: with it in place the kubelet is Ready at its first word.
-  if (settings.networkEnabled) await writeCniConfig(paths, firstNodeRange(settings.podCidr));
+  const mtu = linkOf(identity.address)?.mtu;
+  if (settings.networkEnabled && mtu) await writeCniConfig(paths, firstNodeRange(settings.podCidr), mtu);
   return startControlPlane(paths, identity, task, progress);
 }
 

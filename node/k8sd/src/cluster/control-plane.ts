@@ -26,6 +26,7 @@ import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
 import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
+import { Reporter, Reports } from "./reports.ts";
 import { Standing } from "./standing.ts";
 import { Store, type AdminRow } from "./store.ts";
 import type { Upwards } from "./upwards.ts";
@@ -40,6 +41,8 @@ export class ControlPlane {
   readonly #watcher: NodeWatcher;
   readonly #leadership: Leadership;
   readonly #standing: Standing;
+  readonly #reporter: Reporter;
+  readonly reports = new Reports();
   readonly #upwards: Upwards;
   readonly #changes = new Coalesced(() => this.#storeChanged());
   readonly #ending = new AbortController();
@@ -68,11 +71,17 @@ export class ControlPlane {
       onGained: () => this.features.lead(),
       onLost: () => this.features.resign(),
     });
+    this.#reporter = new Reporter(
+      paths,
+      () => upwards.identity(),
+      () => this.#network?.problems ?? [],
+    );
     this.#standing = new Standing({
       paths,
       identity: () => upwards.identity(),
       isInDoubt: async () => !(await this.#isPartOfQuorum()),
       onRemoved: () => upwards.onRemoved(),
+      onSuperseded: (generation, address) => upwards.onSuperseded(generation, address),
     });
   }
 
@@ -96,6 +105,7 @@ export class ControlPlane {
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#standing.stop();
+    this.#reporter.stop();
     this.#watcher.stop();
     await Promise.all([
       this.#leadership.stop(),
@@ -139,7 +149,10 @@ export class ControlPlane {
       config,
       manifest,
       nodes,
-      networkProblems: this.#network?.problems ?? [],
+      networkProblems: [
+        ...(this.#network?.problems ?? []).map((problem) => `${this.identity.name}: ${problem}`),
+        ...this.reports.problems(),
+      ],
     };
   }
 

@@ -24,14 +24,33 @@ import { claimMachine } from "../node/claim.ts";
 import { repairPki } from "../pki/refresh.ts";
 import { Renewal } from "../pki/renewal.ts";
 import { selected, type Selection } from "../pki/refresh.ts";
-import { start, unitOf, unitStates, wantedServices } from "../node/services.ts";
+import {
+  ALL_SERVICES,
+  disable,
+  kill,
+  start,
+  stop,
+  unitOf,
+  unitStates,
+  wantedServices,
+} from "../node/services.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
 import { joinCluster } from "./join.ts";
+import { endContainers } from "./containers.ts";
 import { datastoreOf, releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
 import { checkContainerd, checkLocalAddress, checkPorts } from "./preflight.ts";
+import {
+  giveUpRecovery,
+  isBeyondReturn,
+  planRecovery,
+  recover,
+  type RecoveryPlan,
+  type RecoveryResult,
+} from "./recovery.ts";
+import { openedSnapshot, restoreCluster, type SnapshotDocument } from "./snapshot.ts";
 import {
   checkAddress,
   checkNodeName,
@@ -71,6 +90,7 @@ export class Daemon {
   #operation: Operation | undefined;
   #part: ControlPlane | Worker | undefined;
   #unreadable: string | undefined;
+  #recovered: RecoveryResult | undefined;
   /** Of the control planes' daemons, as last heard. */
   #peers: readonly string[] = [];
 
@@ -96,6 +116,7 @@ export class Daemon {
       return;
     }
     if (!this.#identity) return;
+    if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
     await claimMachine(this.paths);
     if (this.#identity.role === "control-plane") await this.#repair(this.#identity);
@@ -121,6 +142,7 @@ export class Daemon {
   joined(): Identity {
     if (this.#unreadable) throw new ApiError(500, this.#unreadable);
     if (!this.#identity) throw new ApiError(503, NOT_INITIALIZED);
+    if (this.#identity.superseded) throw new ApiError(503, supersededText(this.#identity));
     if (this.#operation) throw new ApiError(503, `an operation is under way on this node (${this.underWay})`);
     return this.#identity;
   }
@@ -149,13 +171,16 @@ export class Daemon {
       return this.#operation.done;
     // An answer that was lost on the wire: asked again with the same token, the node finds itself joined.
     if (this.#identity?.joinedWith === hashOf(request.token) && !this.#identity.journal) return;
-    if (this.#identity || this.#unreadable)
+    // What a recovery has left behind makes place for the new.
+    const left = this.#identity?.superseded && this.#identity;
+    if ((this.#identity && !left) || this.#unreadable)
       throw new ApiError(
         NODE_IN_USE,
         `node ${JSON.stringify(this.#identity?.name ?? request.name)} is part of the cluster`,
       );
     this.#refuseWhileBusy();
     const identity = beginJoin(request, config);
+    if (left) await this.#dissolve(left);
     return this.#begin(identity, async () => {
       await this.#preflight(identity);
       await saveIdentity(this.paths.identity, identity);
@@ -189,6 +214,38 @@ export class Daemon {
         "extra-sans: the names of a worker's certificates are those of the cluster's record; leave it out",
       );
     await this.#note({ extraSans: [...new Set([...before, ...extraSans])] });
+  }
+
+  /** A control plane on this machine that goes on alone with the snapshot which was opened here. */
+  async restore(request: NodeRequest): Promise<void> {
+    if (this.#operation?.kind === "restore" && this.#operation.name === request.name)
+      return this.#operation.done;
+    if (this.#identity || this.#unreadable) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
+    this.#refuseWhileBusy();
+    const identity = beginRestore(request, await openedSnapshot(this.paths));
+    return this.#begin(identity, async () => {
+      await this.#preflight(identity);
+      await saveIdentity(this.paths.identity, identity);
+    });
+  }
+
+  /** What a recovery here would be; changes nothing. */
+  async planRecovery(): Promise<RecoveryPlan> {
+    const identity = this.joined();
+    if (identity.role === "worker") throw new ApiError(403, "this action is restricted on workers");
+    return planRecovery(this.paths, identity);
+  }
+
+  /** Makes this control plane a cluster of one member. @throws ApiError 400 if the plan says that this would be wrong */
+  async recover(timeoutMs?: number): Promise<RecoveryResult | undefined> {
+    if (this.#operation?.kind !== "recover") {
+      const { refusals } = await this.planRecovery();
+      if (refusals.length > 0) throw new ApiError(400, `Cannot recover here: ${refusals.join("; ")}`);
+      const journal: Journal = { operation: "recover", timeoutMs: boundedTimeout(timeoutMs), at: seconds() };
+      const recovering: Identity = { ...this.joined(), journal };
+      await this.#begin(recovering, () => saveIdentity(this.paths.identity, recovering));
+    } else await this.#operation.done;
+    return this.#recovered;
   }
 
   async stop(): Promise<void> {
@@ -231,6 +288,7 @@ export class Daemon {
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
     if (journal.operation === "leave") return this.#dissolve(identity, journal.undone);
+    if (journal.operation === "recover") return this.#recoverAlone(operation, identity, journal);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
       const member = await this.#become(identity, journal, progress);
@@ -248,14 +306,47 @@ export class Daemon {
     }
   }
 
+  /** Fails without harm up to the point where the data is exchanged; from there on it goes on at the next try. */
+  async #recoverAlone(operation: Operation, identity: Identity, { at, timeoutMs }: Recovery) {
+    await this.#part?.stop();
+    this.#part = undefined;
+    const started = (member: Identity) => this.#enter(member);
+    try {
+      const { identity: heir, result } = await recover(
+        this.paths,
+        identity,
+        at,
+        started,
+        progressOf(operation, timeoutMs),
+      );
+      this.#recovered = result;
+      this.#identity = settled(heir);
+      await saveIdentity(this.paths.identity, this.#identity);
+      log.info(`recovered: revision ${result.revision} is kept, ${result.discarded} entries are discarded`);
+    } catch (error) {
+      log.error(`recovery failed while ${operation.step}: ${messageOf(error)}`);
+      if (!isBeyondReturn(this.paths)) await this.#asBeforeRecovery(identity, at);
+      throw new Error(`${messageOf(error)} (while ${operation.step})`, { cause: error });
+    }
+  }
+
+  async #asBeforeRecovery(identity: Identity, at: number) {
+    await giveUpRecovery(this.paths, at);
+    const before = settled(identity);
+    await saveIdentity(this.paths.identity, before);
+    await start(...wantedServices(before));
+    await this.#enter(before);
+  }
+
   async #become(
     identity: Identity,
-    journal: Exclude<Journal, { operation: "leave" }>,
+    journal: Exclude<Journal, { operation: "leave" | "recover" }>,
     progress: Progress,
   ): Promise<Identity> {
     const started = (member: Identity) => this.#enter(member);
     if (journal.operation === "bootstrap")
       return bootstrap(this.paths, identity, { config: journal.config, started }, progress);
+    if (journal.operation === "restore") return restoreCluster(this.paths, identity, started, progress);
     return joinCluster(
       this.paths,
       identity,
@@ -279,10 +370,27 @@ export class Daemon {
       // What a part asks after the node has left no longer matters.
       identity: () => this.#identity ?? this.#lastIdentity!,
       onRemoved: () => this.#obeyRemoval(),
+      onSuperseded: (generation, by) => void this.#stepDown(generation, by),
       onPeers: (peers) => this.#follow(peers),
       onCertificates: () => this.#onMembership(this.#identity),
       onServers: (servers) => this.#note({ datastore: { type: "external", servers } }),
     };
+  }
+
+  /** The cluster went on without this node: nothing of its past runs here any more, but its data stays. */
+  async #stepDown(generation: number, by: string) {
+    if (!this.#identity || this.#operation || this.#identity.superseded) return;
+    // A worker has no past of its own: it follows.
+    if (this.#identity.role === "worker") return this.#note({ generation });
+    await this.#note({ superseded: { generation, by } });
+    log.warning(supersededText(this.#identity));
+    await this.#renewal.stop();
+    await this.#part?.stop();
+    this.#part = undefined;
+    await disable(this.paths, ...ALL_SERVICES);
+    await kill("etcd", "kube-apiserver").catch((error: unknown) => log.error(messageOf(error)));
+    await stop("kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler", "k8s-apiserver-proxy");
+    await endContainers(this.paths.package).catch((error: unknown) => log.error(messageOf(error)));
   }
 
   /** Keeps the way back to the cluster on disk. */
@@ -332,6 +440,12 @@ export class Daemon {
     );
   }
 }
+
+type Recovery = Extract<Journal, { operation: "recover" }>;
+const seconds = () => Math.floor(Date.now() / 1000);
+
+const supersededText = ({ name, superseded, generation }: Identity) =>
+  `the cluster was recovered without ${name} (it is of generation ${generation}, ${superseded?.by} of ${superseded?.generation}); its services are stopped, its data is kept; let it join anew: k8s get-join-token ${name} there, k8s join-cluster TOKEN here`;
 
 /** A failure with the state of the services, which is mostly its reason. */
 async function withServices(error: unknown, step: string, identity: Identity): Promise<Error> {
@@ -383,6 +497,26 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
     credential: randomBytes(8).toString("hex"),
     settings: resolveSettings(config),
     journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
+  };
+}
+
+function beginRestore({ name, address, timeoutMs }: NodeRequest, document: SnapshotDocument): Identity {
+  checkNodeName(name);
+  const ip = checkAddress(address);
+  const { clusterId, generation, settings, extraSans } = document;
+  return {
+    schema: 1,
+    clusterId,
+    name,
+    role: "control-plane",
+    address: ip,
+    extraSans,
+    peers: [`${ip}:6400`],
+    datastore: { type: "etcd" },
+    generation: generation + 1,
+    credential: randomBytes(8).toString("hex"),
+    settings,
+    journal: { operation: "restore", timeoutMs: boundedTimeout(timeoutMs) },
   };
 }
 

@@ -88,6 +88,11 @@ export type RenewRequest = Infer<typeof renewRequestSchema>;
 export interface RenewReply {
   readonly certificates: Readonly<Record<string, string>>;
 }
+/** How far a control plane's own etcd member is. */
+export const STATE_PATH = "x/cantrip/datastore-state";
+/** A node says what keeps its part of the pod network from working. */
+export const REPORT_PATH = "x/cantrip/report";
+export const reportSchema = object({ networkProblems: list(text({ maxLength: 512 })) }, ["networkProblems"]);
 /** A node asks whether its credential still counts, and in which generation the cluster is. */
 export const MEMBER_PATH = "x/cantrip/member";
 export interface Membership {

@@ -5,6 +5,7 @@ import { writeAtomically } from "../base/files.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { renderArguments, type ArgumentChanges } from "../node/arguments.ts";
+import { prepareAudit } from "../node/audit.ts";
 import { claimMachine } from "../node/claim.ts";
 import type { Defaults } from "../node/components.ts";
 import { configureContainerd, linkCniPlugins } from "../node/containerd.ts";
@@ -45,7 +46,8 @@ export async function prepareNode(
   await Promise.all([
     writeArguments(paths, config, defaults),
     writeExtraFiles(paths, config["extra-node-config-files"] ?? {}),
-    writeKubeconfigs(paths, identity.role, identity.settings.securePort),
+    writeKubeconfigs(paths, identity),
+    ...(identity.role === "control-plane" ? [prepareAudit(paths)] : []),
     enable(paths, ...wanted),
     disable(paths, ...servicesOf(identity.role).filter((service) => !wanted.includes(service))),
   ]);

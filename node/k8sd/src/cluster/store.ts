@@ -113,6 +113,9 @@ export class Store {
   nodes = (): Promise<NodeRow[]> => this.list<NodeRow>("nodes/");
   revoked = (): Promise<RevokedRow[]> => this.list<RevokedRow>("revoked/");
 
+  /** Deletes everything below a prefix. */
+  clear = (prefix: string): Promise<void> => this.#etcd.deleteAll(this.#prefix + prefix);
+
   /** Calls back at the begin and after each change of anything here, until the stream ends. */
   watch = (onChange: () => void, signal: AbortSignal): Promise<void> =>
     this.#etcd.watch(this.#prefix, onChange, signal);

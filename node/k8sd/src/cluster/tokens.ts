@@ -82,7 +82,7 @@ export class Tokens {
 
   /** The token of a name: the same one again while it is unused and unexpired, its lifetime as asked now. */
   async issue(name: string, role: Role, lifetimeMs: number, addresses: readonly string[]): Promise<string> {
-    const key = await this.#key();
+    const key = await clusterKey(this.#paths);
     const expiresAt = Date.now() + (lifetimeMs || DEFAULT_LIFETIME_MS);
     const row = await this.#store.update<TokenRow>(this.#store.tokenKey(name), (current) => {
       const usable =
@@ -121,15 +121,16 @@ export class Tokens {
     const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
     return row !== undefined && row.expiresAt > Date.now();
   }
+}
 
-  async #key(): Promise<string> {
-    const path = join(this.#paths.certificates, "token.key");
-    const found = await readIfExists(path);
-    if (found) return found;
-    const key = randomBytes(32).toString("hex");
-    await writeAtomically(path, key);
-    return key;
-  }
+/** What tokens are derived from; the same on every control plane. */
+export async function clusterKey({ certificates }: Paths): Promise<string> {
+  const path = join(certificates, "token.key");
+  const found = await readIfExists(path);
+  if (found) return found;
+  const key = randomBytes(32).toString("hex");
+  await writeAtomically(path, key);
+  return key;
 }
 
 function matches(row: TokenRow, secret: string, keyHash: string): boolean {

@@ -6,6 +6,8 @@ export interface Upwards {
   identity(): Identity;
   /** A control plane said that this node was removed from the cluster. */
   onRemoved(): void;
+  /** The cluster was recovered without this node, and is of this generation now. */
+  onSuperseded(generation: number, address: string): void;
   /** Addresses (ip:6400) of the control planes' daemons, as they are now. */
   onPeers(peers: readonly string[]): Promise<void>;
   /** The daemon's own certificate may be another one now. */

@@ -11,6 +11,7 @@ import { addressOf } from "../network/plan.ts";
 import { refreshWorker, type Selection } from "../pki/refresh.ts";
 import { RENEW_PATH, type RenewReply } from "./joining.ts";
 import { callPeer, ownTls } from "./peer.ts";
+import { Reporter } from "./reports.ts";
 import { Standing } from "./standing.ts";
 import type { Upwards } from "./upwards.ts";
 
@@ -20,6 +21,7 @@ export class Worker {
   readonly #network: NetworkAgent | undefined;
   readonly #watcher: NodeWatcher;
   readonly #standing: Standing;
+  readonly #reporter: Reporter;
   readonly #upwards: Upwards;
   #isListed = false;
 
@@ -29,12 +31,18 @@ export class Worker {
     this.#upwards = upwards;
     this.#network = identity.settings.networkEnabled ? new NetworkAgent(paths, identity) : undefined;
     this.#watcher = new NodeWatcher(kube, (nodes) => this.#nodesChanged(nodes));
+    this.#reporter = new Reporter(
+      paths,
+      () => upwards.identity(),
+      () => this.#network?.problems ?? [],
+    );
     this.#standing = new Standing({
       paths,
       identity: () => upwards.identity(),
       // A Node that is not there may be one that was removed.
       isInDoubt: () => Promise.resolve(!this.#isListed),
       onRemoved: () => upwards.onRemoved(),
+      onSuperseded: (generation, address) => upwards.onSuperseded(generation, address),
     });
   }
 
@@ -47,6 +55,7 @@ export class Worker {
 
   async stop(): Promise<void> {
     this.#standing.stop();
+    this.#reporter.stop();
     this.#watcher.stop();
     await this.#network?.stop();
     this.#kube.close();

@@ -217,6 +217,13 @@ export class EtcdClient {
     return members.map(memberOf);
   }
 
+  /** The list as the first endpoint that answers has it: possibly outdated, but also without a quorum. */
+  async membersAsKnown(): Promise<Member[]> {
+    const body = { linearizable: false };
+    const { members = [] } = (await this.post("cluster/member/list", body)) as { members?: WireMember[] };
+    return members.map(memberOf);
+  }
+
   /** A new member that does not vote yet. @throws EtcdError */
   async addLearner(peerUrl: string): Promise<Member> {
     const body = { peerURLs: [peerUrl], isLearner: true };

@@ -10,7 +10,7 @@ export interface FeatureContext {
   readonly config: UserFacingClusterConfig;
   readonly manifest: PackageManifest;
   readonly nodes: readonly NodeObject[];
-  /** What keeps the pod network of this node from working. */
+  /** What keeps the pod network from working, node by node. */
   readonly networkProblems: readonly string[];
 }
 

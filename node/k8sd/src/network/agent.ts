@@ -1,6 +1,6 @@
 /**
- * The feature `network` on one node (decision 12): CNI configuration, routes to the other nodes' pods, masquerade.
- * Nodes must share one link for now; one that does not is named in `problems` and gets no route.
+ * The feature `network` on one node (decision 12): CNI configuration, the ways to the other nodes' pods (a route on the node's
+ * own link, the tunnel to other links), masquerade.
  */
 import { writeFile } from "node:fs/promises";
 import { Coalesced } from "../base/coalesce.ts";
@@ -11,10 +11,10 @@ import type { Paths } from "../base/paths.ts";
 import { run } from "../base/run.ts";
 import type { NodeObject } from "../kube/client.ts";
 import { writeCniConfig } from "./cni.ts";
+import { linkOf } from "./link.ts";
 import { masqueradeRules, planFor, TABLE, type NetworkPlan, type Route } from "./plan.ts";
+import { applyTunnel, DEVICE, OVERHEAD, removeTunnel, ROUTE_PROTOCOL } from "./tunnel.ts";
 
-/** Marks our routes, so that no other route is ever touched. */
-const ROUTE_PROTOCOL = "158";
 const VERIFY_EVERY_MS = 60_000;
 
 export class NetworkAgent {
@@ -75,47 +75,62 @@ export class NetworkAgent {
 
   async #apply({ podCidr, routes, nodes }: NetworkPlan): Promise<string[]> {
     if (!podCidr) return ["waiting for this node's range of pod addresses"];
-    if (await writeCniConfig(this.#paths, podCidr))
-      log.info(`network: this node's pods get addresses of ${podCidr}`);
+    const { address, settings } = this.#identity;
+    const link = linkOf(address);
+    if (!link) return [`no interface of this machine has the address ${address}`];
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
-    await run(["nft", "-f", "-"], { input: masqueradeRules(this.#identity.settings.podCidr, nodes) });
-    return applyRoutes(routes);
+    const { direct, remote } = await byLink(routes);
+    const mtu = link.mtu - (remote.length > 0 ? OVERHEAD : 0);
+    if (await writeCniConfig(this.#paths, podCidr, mtu))
+      log.info(`network: new pods of this node get addresses of ${podCidr} and packets of ${mtu} bytes`);
+    // Routers between links know no pod: to nodes behind them a pod speaks with its node's address.
+    const near = nodes.filter((node) => !remote.some(({ via }) => via === node));
+    await run(["nft", "-f", "-"], { input: masqueradeRules(settings.podCidr, near) });
+    await applyRoutes(direct);
+    return applyTunnel({ address, podCidr, link, remotes: remote });
   }
+}
+
+/** Which nodes are on this node's own link, and which are behind a router. */
+async function byLink(routes: readonly Route[]): Promise<{ direct: Route[]; remote: Route[] }> {
+  const asked = routes.map(async (route) => {
+    const text = await run(["ip", "-json", "-4", "route", "get", route.via]);
+    const [way] = JSON.parse(text) as { gateway?: string }[];
+    return { route, isRemote: way?.gateway !== undefined };
+  });
+  const all = await Promise.all(asked);
+  const those = (isRemote: boolean) =>
+    all.filter((one) => one.isRemote === isRemote).map(({ route }) => route);
+  return { direct: those(false), remote: those(true) };
 }
 
 interface KernelRoute {
   readonly dst: string;
   readonly gateway?: string;
+  readonly dev?: string;
 }
 
-/** Makes our routes exactly these; returns what is wrong with the ones that cannot be made. */
-export async function applyRoutes(routes: readonly Route[]): Promise<string[]> {
-  const present = JSON.parse(
+/** Makes our routes on the node's own link exactly these; those of the tunnel are the tunnel's. */
+export async function applyRoutes(routes: readonly Route[]): Promise<void> {
+  const all = JSON.parse(
     (await run(["ip", "-json", "-4", "route", "show", "proto", ROUTE_PROTOCOL])) || "[]",
   ) as KernelRoute[];
-  const isWanted = ({ dst, gateway }: KernelRoute) =>
-    routes.some(({ cidr, via }) => cidr === dst && via === gateway);
-  const stale = present.filter((route) => !isWanted(route) && !routes.some(({ cidr }) => cidr === route.dst));
-  for (const { dst } of stale) await run(["ip", "-4", "route", "del", dst, "proto", ROUTE_PROTOCOL]);
+  const present = all.filter(({ dev }) => dev !== DEVICE);
+  const stale = present.filter(({ dst }) => !routes.some(({ cidr }) => cidr === dst));
+  for (const { dst, dev } of stale)
+    await run(["ip", "-4", "route", "del", dst, ...(dev ? ["dev", dev] : []), "proto", ROUTE_PROTOCOL]);
   const missing = routes.filter(
     ({ cidr, via }) => !present.some(({ dst, gateway }) => dst === cidr && gateway === via),
   );
-  return (await Promise.all(missing.map(addRoute))).flat();
-}
-
-async function addRoute({ cidr, via }: Route): Promise<string[]> {
-  const [way] = JSON.parse(await run(["ip", "-json", "-4", "route", "get", via])) as { gateway?: string }[];
-  if (way?.gateway)
-    return [
-      `node ${via} is behind ${way.gateway}, not on this node's link: nodes on several links are not supported yet`,
-    ];
-  await run(["ip", "-4", "route", "replace", cidr, "via", via, "proto", ROUTE_PROTOCOL]);
-  log.info(`network: pods of ${cidr} are reached by ${via}`);
-  return [];
+  for (const { cidr, via } of missing) {
+    await run(["ip", "-4", "route", "replace", cidr, "via", via, "proto", ROUTE_PROTOCOL]);
+    log.info(`network: pods of ${cidr} are reached by ${via}`);
+  }
 }
 
 /** Takes back everything that the agent made in the kernel. */
 export async function removeNetwork(): Promise<void> {
   await applyRoutes([]);
+  await removeTunnel();
   await run(["nft", "-f", "-"], { input: `table ip ${TABLE}\ndelete table ip ${TABLE}\n` });
 }

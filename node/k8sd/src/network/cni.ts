@@ -5,7 +5,7 @@ import type { Paths } from "../base/paths.ts";
 
 const FILE = "10-cantrip.conflist";
 
-export function cniConfig(podCidr: string, mtu?: number): object {
+export function cniConfig(podCidr: string, mtu: number): object {
   return {
     cniVersion: "1.0.0",
     name: "cantrip",
@@ -13,7 +13,7 @@ export function cniConfig(podCidr: string, mtu?: number): object {
       {
         type: "ptp",
         ipMasq: false,
-        ...(mtu !== undefined && { mtu }),
+        mtu,
         ipam: {
           type: "host-local",
           // Gone after a reboot like the pods that held the addresses; kept elsewhere they would leak.
@@ -28,7 +28,7 @@ export function cniConfig(podCidr: string, mtu?: number): object {
 }
 
 /** containerd reads the file as soon as it appears. True if it changed. */
-export const writeCniConfig = (paths: Paths, podCidr: string): Promise<boolean> =>
-  writeIfChanged(join(paths.cniConfig, FILE), `${JSON.stringify(cniConfig(podCidr), undefined, 2)}\n`);
+export const writeCniConfig = (paths: Paths, podCidr: string, mtu: number): Promise<boolean> =>
+  writeIfChanged(join(paths.cniConfig, FILE), `${JSON.stringify(cniConfig(podCidr, mtu), undefined, 2)}\n`);
 
 export const cniConfigFile = (paths: Paths) => join(paths.cniConfig, FILE);

@@ -3,7 +3,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
+import { ENCRYPTION_FILE } from "../pki/encryption.ts";
 import type { ArgumentChanges, Arguments } from "./arguments.ts";
+import { auditArguments } from "./audit.ts";
+import { webhookFile } from "./kubeconfigs.ts";
 import type { Service } from "./services.ts";
 
 const CIPHERS = ["ECDSA", "RSA"]
@@ -175,6 +178,10 @@ function kubeApiserver(paths: Paths, identity: Identity): Arguments {
     "--client-ca-file": pki("client-ca.crt"),
     "--enable-admission-plugins": "NodeRestriction",
     ...present(datastoreArguments(paths, identity)),
+    ...auditArguments(paths),
+    ...(existsSync(pki(ENCRYPTION_FILE)) && { "--encryption-provider-config": pki(ENCRYPTION_FILE) }),
+    "--authentication-token-webhook-config-file": webhookFile(paths),
+    "--authentication-token-webhook-version": "v1",
     "--kubelet-certificate-authority": pki("ca.crt"),
     "--kubelet-client-certificate": pki("apiserver-kubelet-client.crt"),
     "--kubelet-client-key": pki("apiserver-kubelet-client.key"),

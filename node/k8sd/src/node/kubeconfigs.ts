@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { readIfExists, writeIfChanged } from "../base/files.ts";
+import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import type { KeyPair } from "../pki/certificates.ts";
 import { requirePair } from "../pki/pairs.ts";
@@ -52,13 +53,30 @@ export const KUBECONFIG_CERTIFICATES = {
   "control-plane": CONTROL_PLANE_FILES,
 } as const;
 
+/** Where the API server asks whose a token is. */
+export const webhookFile = (paths: Paths) => join(paths.configurations, "auth-token-webhook.conf");
+
+/** The daemon of this node answers, and only to those who show a certificate of its own authority. */
+const webhookConfig = (paths: Paths, address: string): string =>
+  kubeconfig(
+    {
+      server: `https://${address}:6400/1.0/kubernetes/auth/webhook`,
+      "certificate-authority": join(paths.certificates, "ca.crt"),
+    },
+    {
+      "client-certificate": join(paths.certificates, "server.crt"),
+      "client-key": join(paths.certificates, "server.key"),
+    },
+  );
+
 export async function writeKubeconfigs(
   paths: Paths,
-  role: "control-plane" | "worker",
-  port: number,
+  { role, address, settings }: Pick<Identity, "role" | "address" | "settings">,
 ): Promise<void> {
+  const port = settings.securePort;
   for (const [file, name] of Object.entries(KUBECONFIG_CERTIFICATES[role]))
     await writeIfChanged(join(paths.kubernetes, file), localKubeconfig(paths, port, name));
+  if (role === "control-plane") await writeIfChanged(webhookFile(paths), webhookConfig(paths, address));
   if (role === "control-plane")
     await writeIfChanged(
       join(paths.kubernetes, "admin.conf"),

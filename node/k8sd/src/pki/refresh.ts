@@ -52,7 +52,7 @@ export async function refreshControlPlane(
     const pair = await issue(authority(authorities, leaf.authority), leaf, lifetimeMs);
     await writePair(paths[leaf.place], leaf.file, pair);
   }
-  await writeKubeconfigs(paths, "control-plane", identity.settings.securePort);
+  await writeKubeconfigs(paths, identity);
   log.info(`certificates: refreshed ${leaves.map(({ name }) => name).join(", ")}`);
 }
 
@@ -80,7 +80,7 @@ export async function refreshWorker(
 export async function repairPki(paths: Paths, identity: Identity): Promise<void> {
   const generation = (await adminGenerationOf(paths)) ?? FIRST_ADMINS;
   await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(generation) });
-  await writeKubeconfigs(paths, "control-plane", identity.settings.securePort);
+  await writeKubeconfigs(paths, identity);
 }
 
 /** When the first of some certificates expires, in seconds since the epoch. */

@@ -6,12 +6,19 @@ import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../base/files.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
+import { ENCRYPTION_FILE } from "./encryption.ts";
 
 type Place = "pki" | "certificates";
 
 const pair = (name: string) => [`${name}.key`, `${name}.crt`];
 const SHARED: Readonly<Record<Place, readonly string[]>> = {
-  pki: [...pair("ca"), ...pair("client-ca"), ...pair("front-proxy-ca"), "serviceaccount.key"],
+  pki: [
+    ...pair("ca"),
+    ...pair("client-ca"),
+    ...pair("front-proxy-ca"),
+    "serviceaccount.key",
+    ENCRYPTION_FILE,
+  ],
   certificates: [...pair("ca"), "token.key"],
 };
 const MANAGED_ETCD = pair("etcd/ca");

@@ -24,6 +24,8 @@ export interface Endpoint<B = never> {
   /** Whom it serves; by default the socket and other control planes. */
   readonly for?: (caller: Caller) => boolean;
   readonly body?: Schema<B>;
+  /** Its answers have a form of their own: the handler gives status and body. */
+  readonly isRaw?: boolean;
   handle(body: B, caller: Caller): unknown;
 }
 export interface Incoming {
@@ -34,7 +36,7 @@ export interface Incoming {
 }
 export interface Outgoing {
   readonly status: number;
-  readonly body: SuccessEnvelope<unknown> | ErrorEnvelope;
+  readonly body: SuccessEnvelope<unknown> | ErrorEnvelope | object;
 }
 
 const isTrusted = ({ kind }: Caller) => kind === "local" || kind === "control-plane";
@@ -51,7 +53,7 @@ export class Router {
 
   async answer(request: Incoming): Promise<Outgoing> {
     try {
-      return { status: 200, body: success(await this.#handle(request)) };
+      return await this.#handle(request);
     } catch (error) {
       const status = error instanceof ApiError ? error.code : error instanceof InvalidInput ? 400 : 500;
       if (status >= 500 && status !== 503)
@@ -60,11 +62,13 @@ export class Router {
     }
   }
 
-  async #handle({ method, path, text, caller }: Incoming): Promise<unknown> {
+  async #handle({ method, path, text, caller }: Incoming): Promise<Outgoing> {
     const endpoint = this.#find(method, path);
     if (!(endpoint.for ?? isTrusted)(caller)) throw new ApiError(403, "not authorized");
     const body = endpoint.body ? parseBody(endpoint.body, text) : undefined;
-    return (await endpoint.handle(body as never, caller)) ?? {};
+    const answer = await endpoint.handle(body as never, caller);
+    if (endpoint.isRaw) return answer as Outgoing;
+    return { status: 200, body: success(answer === undefined ? {} : answer) };
   }
 
   #find(method: string, path: string): Endpoint<never> {

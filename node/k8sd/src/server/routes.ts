@@ -1,6 +1,8 @@
 /** The REST API (spec k8sd 3): one line of registration per endpoint, its work in the cluster's modules. */
 import { randomInt } from "node:crypto";
 import {
+  anything,
+  authTokenRequestSchema,
   bootstrapRequestSchema,
   ENDPOINTS,
   joinRequestSchema,
@@ -9,7 +11,10 @@ import {
   object,
   refreshPlanRequestSchema,
   refreshRunRequestSchema,
+  recoverRequestSchema,
   removeRequestSchema,
+  restoreRequestSchema,
+  revokeTokenRequestSchema,
   setClusterConfigRequestSchema,
   tokenRequestSchema,
   text,
@@ -26,6 +31,7 @@ import {
 import { ApiError, messageOf, notImplemented } from "../base/errors.ts";
 import { Unreachable } from "../base/https.ts";
 import { abandon, admit, confirmJoined, membershipOf, renew } from "../cluster/admit.ts";
+import { AuthTokens, reviewToken } from "../cluster/auth-tokens.ts";
 import { setClusterConfig, getClusterConfig } from "../cluster/config.ts";
 import type { ControlPlane } from "../cluster/control-plane.ts";
 import type { Daemon } from "../cluster/daemon.ts";
@@ -42,10 +48,14 @@ import {
   MEMBER_PATH,
   RENEW_PATH,
   renewRequestSchema,
+  REPORT_PATH,
+  reportSchema,
+  STATE_PATH,
   TIMERS_PATH,
 } from "../cluster/joining.ts";
 import { takeTimersOfSeveral } from "../cluster/membership.ts";
 import { callPeer, ownTls } from "../cluster/peer.ts";
+import { datastoreState } from "../cluster/recovery.ts";
 import { removeNode } from "../cluster/remove.ts";
 import { checkNodeName } from "../cluster/settings.ts";
 import { clusterStatus, ownDatastoreRole } from "../cluster/status.ts";
@@ -59,15 +69,13 @@ import { Router, type Caller } from "./router.ts";
 const PREFIX = "/1.0/";
 const anyone = () => true;
 const nodeDaemon = ({ kind }: Caller) => kind === "worker" || kind === "control-plane";
+const local = ({ kind }: Caller) => kind === "local";
 const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
 
 /** Named, so that a client learns that this is a matter of the version, not of its spelling. */
 const NOT_YET = [
   ["POST", "worker/info"],
   ["POST", "k8sd/refresh-certs/update"],
-  ["POST", "kubernetes/auth/tokens"],
-  ["DELETE", "kubernetes/auth/tokens"],
-  ["POST", "kubernetes/auth/webhook"],
   ["POST", "x/capi/generate-join-token"],
   ["POST", "x/capi/remove-node"],
   ["POST", "x/capi/set-auth-token"],
@@ -153,6 +161,64 @@ export function routes(daemon: Daemon): Router {
     path: at(ENDPOINTS.revokeAdmins.path),
     handle: async () => ({ generation: await daemon.controlPlane().revokeAdmins() }),
   });
+  const authTokens = () => new AuthTokens(daemon.paths, daemon.controlPlane().store);
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.createAuthToken.path),
+    body: authTokenRequestSchema,
+    handle: async ({ username = "", groups = [] }) => ({ token: await authTokens().issue(username, groups) }),
+  });
+  router.add({
+    method: "DELETE",
+    path: at(ENDPOINTS.revokeAuthToken.path),
+    body: revokeTokenRequestSchema,
+    handle: async ({ token = "" }) => {
+      await authTokens().revoke(token);
+      return null;
+    },
+  });
+  router.add({
+    method: "POST",
+    path: at("kubernetes/auth/webhook"),
+    isRaw: true,
+    body: anything(),
+    handle: (body) => reviewToken(authTokens, body),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.restore.path),
+    for: local,
+    body: restoreRequestSchema,
+    handle: ({ name, address, timeout }) => daemon.restore({ name, address, ...inMs(timeout) }),
+  });
+  router.add({
+    method: "GET",
+    path: at(ENDPOINTS.planRecovery.path),
+    for: local,
+    handle: () => daemon.planRecovery(),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.recover.path),
+    for: local,
+    body: recoverRequestSchema,
+    handle: ({ timeout }) => daemon.recover(inMs(timeout).timeoutMs),
+  });
+  router.add({
+    method: "POST",
+    path: at(STATE_PATH),
+    for: controlPlaneDaemon,
+    body: object({}),
+    handle: () => datastoreState(daemon.paths, daemon.joined()),
+  });
+  router.add({
+    method: "POST",
+    path: at(REPORT_PATH),
+    for: nodeDaemon,
+    body: reportSchema,
+    handle: ({ networkProblems }, caller) =>
+      daemon.controlPlane().reports.take((caller as { name: string }).name, networkProblems),
+  });
   router.add({
     method: "POST",
     path: at(RENEW_PATH),
@@ -221,7 +287,8 @@ export function routes(daemon: Daemon): Router {
   return router;
 }
 
-const inMs = (timeout: number | undefined) => (timeout ? { timeoutMs: milliseconds(timeout) } : {});
+const inMs = (timeout: number | undefined): { timeoutMs?: number } =>
+  timeout ? { timeoutMs: milliseconds(timeout) } : {};
 
 async function bootstrap(daemon: Daemon, { name, address, config = {}, timeout }: BootstrapRequest) {
   try {
