@@ -1,18 +1,20 @@
 /** Gets every component from the first source that has it, through the cache. */
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { cacheEntry, type CachedFile, type CacheEntry } from "./cache.ts";
-import { sha256 } from "./files.ts";
+import { sha256, writeFileAtomically } from "./files.ts";
 import { goBuild, goFlags } from "./gobuild.ts";
 import { buildKey, sourceDigests } from "./key.ts";
+import { officialReleases } from "./releases.ts";
 import {
   goModules,
-  officialReleases,
   SourceRefusal,
   type ComponentSource,
   type Plan,
+  type Report,
   type SourceContext,
 } from "./sources.ts";
-import { goToolchain, hostArchitecture, type GoToolchain } from "./toolchain.ts";
+import { goToolchain, hostArchitecture, NoToolchainError, type GoToolchain } from "./toolchain.ts";
 import { components as allComponents, type Architecture, type Component } from "./versions.ts";
 
 export interface Progress {
@@ -87,8 +89,6 @@ export async function buildComponents(options: BuildOptions): Promise<BuiltCompo
 const binariesOf = ({ files, directory }: Pick<BuiltComponent, "files" | "directory">): string[] =>
   files.filter((file) => file.path.startsWith("bin/")).map((file) => path.join(directory, file.path));
 
-type Report = (phase: string) => void;
-
 function reporter(component: string, onProgress: OnProgress | undefined): Report {
   const start = performance.now();
   return (phase) => onProgress?.({ component, phase, elapsedMs: Math.round(performance.now() - start) });
@@ -100,47 +100,74 @@ async function provide(
   options: BuildOptions,
   report: Report,
 ): Promise<BuiltComponent> {
-  const { cacheDir, sources = [officialReleases, goModules], verify = false } = options;
-  const { plan, source } = await choose(component, context, sources);
-  const { name, version, licence } = component;
-  const entry = await withHeartbeat(
-    report,
-    async (report) =>
-      await cached({
-        cacheDir,
-        name: `${name}-${version}`,
-        plan,
-        verify,
-        report,
-        facts: { component: name, version, source: source.id },
-      }),
-  );
-  report(entry.cached ? "cached" : "built");
-  const { key, directory, files } = entry;
-  return { name, version, licence, source: source.id, key, directory, files, cached: entry.cached };
-}
-
-async function choose(
-  component: Component,
-  context: SourceContext,
-  sources: readonly ComponentSource[],
-): Promise<{ plan: Plan; source: ComponentSource }> {
-  const refusals: Error[] = [];
-  for (const source of sources) {
+  const { cacheDir, sources = [officialReleases, goModules] } = options;
+  const refusals: string[] = [];
+  for (const source of await preferred(component, context, cacheDir, sources)) {
     try {
-      return { plan: await source.plan(component, context), source };
+      const built = await provideFrom(source, component, context, options, report);
+      await remember(component, context, cacheDir, source);
+      return built;
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      if (!(error instanceof SourceRefusal) && error.name !== "NoToolchainError") throw error;
-      refusals.push(error);
+      if (!isRefusal(error)) throw error;
+      refusals.push(`${source.id}: ${error.message}`);
     }
   }
-  const reasons = refusals.map((error, index) => `${sources[index]?.id}: ${error.message}`).join("\n  ");
   throw new NoSourceError(
-    `Cannot get ${component.name} ${component.version} from any source:\n  ${reasons}`,
-    { cause: refusals.at(-1) },
+    `Cannot get ${component.name} ${component.version} from any source:\n  ${refusals.join("\n  ")}`,
   );
 }
+
+const isRefusal = (error: unknown): error is Error =>
+  error instanceof SourceRefusal || error instanceof NoToolchainError;
+
+async function provideFrom(
+  source: ComponentSource,
+  component: Component,
+  context: SourceContext,
+  { cacheDir, verify = false }: BuildOptions,
+  report: Report,
+): Promise<BuiltComponent> {
+  const { name, version, licence } = component;
+  const plan = await source.plan(component, context);
+  const from = plan.from ?? source.id;
+  const facts = { component: name, version, source: from };
+  const entry = await withHeartbeat(report, async (report) => {
+    const named: Report = (phase) => report(`${phase} (${from})`);
+    return await cached({ cacheDir, name: `${name}-${version}`, plan, verify, report: named, facts });
+  });
+  report(`${entry.cached ? "cached" : "built"} (${from})`);
+  const { key, directory, files } = entry;
+  return { name, version, licence, source: from, key, directory, files, cached: entry.cached };
+}
+
+/** The source that had a component the last time is asked first: where everything is cached, nobody outside is asked. */
+async function preferred(
+  component: Component,
+  context: SourceContext,
+  cacheDir: string,
+  sources: readonly ComponentSource[],
+): Promise<ComponentSource[]> {
+  const last = await readFile(choiceFile(component, context, cacheDir), "utf8").catch(() => undefined);
+  return [...sources.filter(({ id }) => id === last), ...sources.filter(({ id }) => id !== last)];
+}
+
+async function remember(
+  component: Component,
+  context: SourceContext,
+  cacheDir: string,
+  { id }: ComponentSource,
+): Promise<void> {
+  const file = choiceFile(component, context, cacheDir);
+  if ((await readFile(file, "utf8").catch(() => undefined)) === id) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFileAtomically(file, id);
+}
+
+const choiceFile = (
+  { name, version }: Component,
+  { architecture }: SourceContext,
+  cacheDir: string,
+): string => path.join(cacheDir, "components", ".sources", `${name}-${version}-${architecture}`);
 
 interface Cached {
   readonly cacheDir: string;
@@ -161,7 +188,7 @@ async function cached({ cacheDir, name, plan, verify = false, report, facts }: C
     onRefused: (reason) => report(`refused from the cache: ${reason}`),
     make: async (directory) => {
       report("building");
-      await plan.make(directory);
+      await plan.make(directory, report);
       return facts;
     },
   });

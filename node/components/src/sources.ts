@@ -5,7 +5,7 @@ import { goBuild, goFlags } from "./gobuild.ts";
 import { buildKey, checkPins, sourceDigests } from "./key.ts";
 import { run } from "./process.ts";
 import { moduleLicences } from "./licences.ts";
-import type { GoToolchain } from "./toolchain.ts";
+import { hostArchitecture, type GoToolchain } from "./toolchain.ts";
 import {
   moduleDir,
   type Architecture,
@@ -20,11 +20,19 @@ export interface SourceContext {
   readonly toolchain: () => Promise<GoToolchain>;
 }
 
+/** Tells what is going on, in words. */
+export type Report = (phase: string) => void;
+
 export interface Plan {
   /** Content-addressed: the same key means the same binaries. */
   readonly key: string;
-  /** Fills an empty directory: `bin/`, and `licences.txt` with the licences of all that is linked in. */
-  readonly make: (directory: string) => Promise<void>;
+  /** Where it comes from, if that is not what the source's id says. */
+  readonly from?: string;
+  /**
+   * Fills an empty directory: `bin/`, and `licences.txt` with the licences of all that is linked in.
+   * @throws SourceRefusal if this source turns out not to be there: the next one is asked
+   */
+  readonly make: (directory: string, report: Report) => Promise<void>;
 }
 
 export interface ComponentSource {
@@ -36,23 +44,6 @@ export interface ComponentSource {
 export class SourceRefusal extends Error {
   override readonly name = "SourceRefusal";
 }
-
-/** SHA-256 sums of official releases by component and architecture. One is written here only after it was computed from the bytes: none was yet. */
-const releaseDigests: Readonly<Record<string, string>> = {};
-
-export const officialReleases: ComponentSource = {
-  id: "official release",
-  plan: async ({ name, version }, { architecture }) => {
-    const wanted = `${name} ${version} ${architecture}`;
-    if (!(wanted in releaseDigests))
-      throw new SourceRefusal(
-        `no digest is known for the official release of ${wanted}, and a download without one is refused`,
-      );
-    throw new SourceRefusal(
-      `the release of ${wanted} is pinned, but this version of Cantrip cannot unpack releases yet`,
-    );
-  },
-};
 
 export const goModules: ComponentSource = {
   id: "Go modules",
@@ -69,7 +60,7 @@ async function planGo(component: GoComponent, { architecture, toolchain }: Sourc
     path.join(directory, "go.mod"),
   );
   const flags = goFlags({ ...component, cgo: component.cgo !== undefined, architecture });
-  const native = component.cgo ? await nativeTools(component, component.cgo) : [];
+  const native = component.cgo ? await nativeTools(component, component.cgo, architecture) : [];
   const go = await toolchain();
   const key = buildKey({
     name: component.name,
@@ -99,7 +90,12 @@ export const pinsOf = ({ module, siblings = [], version }: GoComponent): Record<
   Object.fromEntries([module, ...siblings].map((name) => [name, version]));
 
 /** Names the versions of the C tools that go into a static binary. @throws SourceRefusal naming the packages to install. */
-async function nativeTools(component: Component, cgo: NonNullable<GoComponent["cgo"]>): Promise<string[]> {
+async function nativeTools(
+  component: Component,
+  cgo: NonNullable<GoComponent["cgo"]>,
+  architecture: Architecture,
+): Promise<string[]> {
+  checkNative(component, architecture);
   const install = `install what it needs with "apt-get install ${cgo.packages.join(" ")}"`;
   try {
     const compiler = await run({ argv: ["gcc", "-dumpfullversion"] });
@@ -115,7 +111,16 @@ async function nativeTools(component: Component, cgo: NonNullable<GoComponent["c
   }
 }
 
+/** Go compiles for any processor; the C compiler of this host only for its own. */
+function checkNative({ name }: Component, architecture: Architecture): void {
+  if (architecture === hostArchitecture()) return;
+  throw new SourceRefusal(
+    `${name} is partly C and can be built for ${architecture} only on such a machine: build the package there`,
+  );
+}
+
 async function planC(component: CComponent, { architecture }: SourceContext): Promise<Plan> {
+  checkNative(component, architecture);
   const directory = moduleDir(component.name);
   const compiler = await run({ argv: ["gcc", "-dumpfullversion"] }).catch((error: unknown) => {
     throw new SourceRefusal(
@@ -148,5 +153,5 @@ async function planC(component: CComponent, { architecture }: SourceContext): Pr
       await chmod(output, 0o755);
     }
   };
-  return { key, make };
+  return { key, from: "this project's own source", make };
 }

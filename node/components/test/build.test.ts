@@ -55,8 +55,8 @@ test("the first source that has a component is used, named, and used once", asyn
   expect(built.components[0]?.source).toBe("a source that works");
   expect(await readFile(built.binaries["tool"] ?? "", "utf8")).toBe("#!/bin/sh\n");
   expect(progress.map(({ component, phase }) => `${component} ${phase}`)).toEqual([
-    "pause building",
-    "pause built",
+    "pause building (a source that works)",
+    "pause built (a source that works)",
   ]);
   expect((await buildComponents(options)).key).toBe(built.key);
   expect(made).toBe(1);
@@ -65,9 +65,7 @@ test("the first source that has a component is used, named, and used once", asyn
 test("without a source that works, each one's reason is told, with the command that would help", async () => {
   const attempt = buildComponents({ cacheDir, components: [tool], sources: [officialReleases, refuses] });
   await expect(attempt).rejects.toThrow(NoSourceError);
-  await expect(attempt).rejects.toThrow(
-    /no digest is known for the official release of pause 9\.9 (amd64|arm64)/,
-  );
+  await expect(attempt).rejects.toThrow(/no official release of pause 9\.9 (amd64|arm64)/);
   await expect(attempt).rejects.toThrow('"apt-get install gcc"');
 });
 

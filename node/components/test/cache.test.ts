@@ -117,6 +117,48 @@ test("a builder that is killed in the middle leaves no entry, and the next one c
   expect((await readdir(directory)).sort()).toEqual([".locks", "abc"]);
 });
 
+/** Makes the entry "abc" of many files, slowly enough to be killed in every step of it. */
+const maker = (place: string) => `
+console.log("ready");
+const entry = await cache.cacheEntry({ directory: ${JSON.stringify(place)}, key: "abc", subject: "x",
+  onWait: (holder) => console.log("waiting for", holder),
+  make: async (into) => {
+    const fs = await import("node:fs");
+    for (let i = 0; i < 60; i++) { fs.writeFileSync(into + "/" + i, "x".repeat(20_000)); await new Promise((done) => setTimeout(done, 1)); }
+    return { maker: String(process.pid) };
+  } });
+console.log("maker", entry.facts.maker);`;
+
+test("of two processes that ask at once one makes the entry, and the other waits for it and takes it", async () => {
+  const both = await Promise.all([helper(maker(directory)), helper(maker(directory))]);
+  const said = await Promise.all(
+    both.map(async (child) => {
+      let text = "";
+      for await (const chunk of child.stdout ?? []) text += String(chunk);
+      return text;
+    }),
+  );
+  const makers = said.map((text) => /^maker (\d+)$/m.exec(text)?.[1]);
+  expect(makers[0]).toBe(makers[1]);
+  expect(both.map(({ pid }) => String(pid))).toContain(makers[0]);
+  expect(said.join("")).toContain(`waiting for ${makers[0]}\n`);
+});
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8].map((seed) => [seed, Math.floor(((seed * 0.618) % 1) * 300)]))(
+  "seed %i: a builder that is killed after %i ms leaves a whole entry or none",
+  async (_seed, delayMs) => {
+    const child = await helper(maker(directory));
+    await sleep(delayMs);
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    const shown = await readdir(directory).catch((): string[] => []);
+    const { files, cached } = await cacheEntry(options({ full: true }));
+    expect(cached).toBe(shown.includes("abc"));
+    expect(files.map(({ path }) => path)).toHaveLength(cached ? 60 : 1);
+    expect((await readdir(directory)).filter((name) => name !== ".locks")).toEqual(["abc"]);
+  },
+);
+
 test("a lock is held against another process, names its holder, and is free when that process is killed", async () => {
   const file = path.join(directory, "lock");
   const child = await helper(`
