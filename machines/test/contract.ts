@@ -15,8 +15,14 @@ import { patient } from "./patience.ts";
 
 const bound = { timeoutMs: patient(60_000) };
 
+/** What differs between providers and is no part of the contract. */
+export interface ContractFacts {
+  /** Two addresses that machines of this provider can be given, and the host's own among them. */
+  readonly addresses: { readonly one: string; readonly another: string; readonly hosts: string };
+}
+
 /** Opens the provider: each call another client of the same machines. */
-export function machinesContract(provider: string, open: () => Machines): void {
+export function machinesContract(provider: string, open: () => Machines, { addresses }: ContractFacts): void {
   describe(`${provider} machines`, () => {
     const machines = open();
     let scratch = "";
@@ -53,7 +59,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
         await mkdir(join(scratch, "shared"));
         await writeFile(join(scratch, "shared/from-host"), "hello");
         await booted("one", {
-          address: "10.78.1.50",
+          address: addresses.one,
           files: [
             { path: "/etc/greeting", content: "hi\n", mode: 0o600 },
             { path: "/srv/deep/er/tool", content: "#!/bin/sh\necho tool\n", mode: 0o755 },
@@ -76,14 +82,14 @@ export function machinesContract(provider: string, open: () => Machines): void {
         const machine = await machines.get("one");
         expect(machine).toMatchObject({
           name: "one",
-          address: "10.78.1.50",
+          address: addresses.one,
           state: "running",
           desired: "up",
         });
         expect(await machines.list()).toEqual([machine]);
         expect(await out("one", "hostname")).toBe("one");
         expect(await out("one", "cat", "/etc/machine-id")).toBe(machine?.machineId);
-        expect(await out("one", "ip", "-4", "-brief", "address", "show", "host0")).toContain("10.78.1.50/24");
+        expect(await out("one", "ip", "-4", "-brief", "address")).toContain(`${addresses.one}/`);
       });
 
       test("has the files that it was created with", async () => {
@@ -148,6 +154,18 @@ export function machinesContract(provider: string, open: () => Machines): void {
           `0x${(await out("one", "sed", "-n", "s/^CapBnd:\\s*//p", "/proc/1/status")).trim()}`,
         );
         for (const set of [bounds, inUnit]) expect([set & (1n << 16n), set & (1n << 25n)]).toEqual([0n, 0n]);
+        // To the present time: whoever is allowed to, changes nothing.
+        const asUnit = ["systemd-run", "--quiet", "--pipe", "--wait", "sh", "-c"];
+        for (const argv of [["sh", "-c"], asUnit]) {
+          const { exitCode, stderr } = await machines.exec("one", [
+            ...argv,
+            'date --set "$(date)" >/dev/null',
+          ]);
+          expect({ exitCode, stderr }).toMatchObject({
+            exitCode: 1,
+            stderr: expect.stringContaining("set date") as string,
+          });
+        }
       });
 
       test("has python, ssh, and a user ubuntu who may do all", async () => {
@@ -221,6 +239,17 @@ export function machinesContract(provider: string, open: () => Machines): void {
         const asked = machines.exec("run", ["sh", "-c", "sleep 3131 & sleep 3131"], { timeoutMs: 300 });
         await expect(asked).rejects.toThrow(MachineTimeout);
         expect((await machines.exec("run", ["pgrep", "-f", "^sleep 3131"])).stdout).toBe("");
+      });
+
+      test("ends when its caller gives it up, and leaves nothing of the command behind", async () => {
+        const stop = new AbortController();
+        const asked = machines.exec("run", ["sh", "-c", "echo on; sleep 3232"], {
+          signal: stop.signal,
+          onStdout: () => stop.abort(new Error("enough")),
+        });
+        await expect(asked).rejects.toThrow("enough");
+        const left = async () => (await machines.exec("run", ["pgrep", "-f", "^sleep 3232"])).stdout;
+        await expect.poll(left, { timeout: patient(5_000) }).toBe("");
       });
 
       test("ends with its command, though a daemon that it started holds its output", async () => {
@@ -301,8 +330,10 @@ export function machinesContract(provider: string, open: () => Machines): void {
       test("keeps its disk and its address over a stop", async () => {
         await out("life", "sh", "-c", "echo kept >/root/kept");
         const before = await machines.get("life");
+        await out("life", "sh", "-c", "logger a line before the end; journalctl --sync");
         await machines.stop("life");
         expect(await machines.get("life")).toMatchObject({ state: "stopped", desired: "down" });
+        expect((await machines.logs("life")).journal).toContain("a line before the end");
         await expect(machines.exec("life", ["true"])).rejects.toThrow(MachineNotRunning);
         expect(await seen("stopped")).toMatchObject({ name: "life", expected: true });
         await machines.start("life");
@@ -355,6 +386,35 @@ export function machinesContract(provider: string, open: () => Machines): void {
       });
     });
 
+    test("a machine is bounded in memory, processors and tasks, as a whole", async () => {
+      await booted("bound", { limits: { memoryBytes: 256 * 2 ** 20, cpus: 0.5, tasks: 300 } });
+      const hog = await machines.exec("bound", ["python3", "-c", "x = bytearray(400 * 2**20)"], {
+        timeoutMs: patient(60_000),
+      });
+      expect(hog.exitCode).toBe(137);
+      const forks = "import os, time\\nfor _ in range(400):\\n  if os.fork() == 0: time.sleep(60)";
+      const many = await machines.exec("bound", ["python3", "-c", forks.replaceAll("\\n", "\n")], {
+        timeoutMs: patient(60_000),
+      });
+      expect(many.stderr).toContain("Resource temporarily unavailable");
+      await machines.destroy("bound");
+    });
+
+    test("cleanup removes all, or keeps the disks if told", async () => {
+      await booted("kept");
+      await out("kept", "sh", "-c", "echo kept >/root/kept && sync");
+      await machines.cleanup({ keepDisks: true });
+      expect(await machines.get("kept")).toMatchObject({ state: "stopped" });
+      await machines.prepare();
+      await machines.start("kept");
+      await machines.waitBooted("kept", bound);
+      expect(await out("kept", "cat", "/root/kept")).toBe("kept");
+      await expect(machines.restore()).rejects.toThrow("machines kept are running; stop them first");
+      await machines.cleanup();
+      expect(await machines.list()).toEqual([]);
+      await machines.prepare();
+    });
+
     describe("several machines", () => {
       afterAll(() => Promise.all(["a", "b", "c"].map((name) => machines.destroy(name))));
 
@@ -394,7 +454,7 @@ export function machinesContract(provider: string, open: () => Machines): void {
 
       test.each([
         ["an address outside the range", { address: "10.99.0.1" }],
-        ["the host's own address", { address: "10.78.1.1" }],
+        ["the host's own address", { address: addresses.hosts }],
         ["an address that is none", { address: "somewhere" }],
         ["a file outside the machine", { files: [{ path: "/../../etc/x", content: "" }] }],
         ["a file by a relative path", { files: [{ path: "etc/x", content: "" }] }],
@@ -406,9 +466,9 @@ export function machinesContract(provider: string, open: () => Machines): void {
       });
 
       test("a second machine of a name or an address, and one that is not there", async () => {
-        await machines.create({ name: "first", address: "10.78.1.77" });
+        await machines.create({ name: "first", address: addresses.another });
         await expect(machines.create({ name: "first" })).rejects.toThrow("there is one of that name");
-        await expect(machines.create({ name: "second", address: "10.78.1.77" })).rejects.toThrow(
+        await expect(machines.create({ name: "second", address: addresses.another })).rejects.toThrow(
           "it is taken",
         );
         await machines.destroy("first");
