@@ -416,7 +416,10 @@ export class Daemon {
   /** Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. */
   async #dissolve(identity: Identity, undone?: Journal) {
     const journal: Journal = { operation: "leave", ...(undone && { undone }) };
-    await saveIdentity(this.paths.identity, { ...identity, journal });
+    // A full disk, perhaps the reason, must not keep it from being undone: who is killed then tries once more what failed.
+    await saveIdentity(this.paths.identity, { ...identity, journal }).catch((error: unknown) =>
+      log.warning(messageOf(error)),
+    );
     await this.#renewal.stop();
     await this.#part?.stop();
     this.#part = undefined;
