@@ -1,11 +1,12 @@
 /** Undoes what a node does to places that it shares with other software; only for a machine that it has claimed. */
 import { readFile, readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Paths } from "../base/paths.ts";
 import { run, ToolError } from "../base/run.ts";
 
 export const leaveShared = (paths: Paths): [string, () => Promise<void>][] => [
   ["unmount pods", unmountPods],
+  ["remove pods' control groups", removePodGroups],
   ["remove pod network namespaces", removePodNamespaces],
   ["remove kube-proxy's rules", removeProxyRules],
   ["remove the kubelet's rules", removeKubeletRules],
@@ -21,6 +22,37 @@ async function unmountPods(): Promise<void> {
     .map((line) => (line.split(" ")[4] ?? "").replaceAll("\\040", " "))
     .filter((point) => POD_MOUNTS.test(point));
   for (const point of points.reverse()) await run(["umount", "--lazy", point]);
+}
+
+/** Where systemd made them for the kubelet, it would make them again for as long as it has their slices. */
+async function removePodGroups(): Promise<void> {
+  const list = [
+    "systemctl",
+    "list-units",
+    "--all",
+    "--plain",
+    "--no-legend",
+    "--type=slice",
+    "kubepods*",
+  ] as const;
+  const slices = (await run(list)).split("\n").flatMap((line) => line.split(" ")[0] || []);
+  if (slices.length > 0) await run(["systemctl", "stop", ...slices], { timeoutMs: 60_000 });
+  const trees = ["/sys/fs/cgroup", ...(await foldersIn("/sys/fs/cgroup"))];
+  for (const group of (await Promise.all(trees.map(foldersIn))).flat())
+    if (basename(group).startsWith("kubepods")) await removeGroup(group);
+}
+
+async function removeGroup(group: string): Promise<void> {
+  for (const inner of await foldersIn(group)) await removeGroup(inner);
+  await rmdir(group).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+}
+
+/** Not through links: where controllers share a tree, the names of the others are links to it. */
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
 }
 
 /** Network namespaces that containerd made for pods; removing one removes its interfaces. */

@@ -94,15 +94,14 @@ export async function linkCniPlugins(paths: Paths): Promise<void> {
   }
 }
 
-const ctr = (paths: Paths, ...args: string[]) =>
-  run([
-    join(paths.package, "bin/ctr"),
-    "--address",
-    paths.containerdSocket,
-    "--namespace",
-    "k8s.io",
-    ...args,
-  ]);
+const ctrArgv = (paths: Paths): [string, ...string[]] => [
+  join(paths.package, "bin/ctr"),
+  "--address",
+  paths.containerdSocket,
+  "--namespace",
+  "k8s.io",
+];
+const ctr = (paths: Paths, ...args: string[]) => run([...ctrArgv(paths), ...args]);
 
 /** Brings the package's images into containerd, marked so that the kubelet's garbage collection leaves them alone. */
 export async function importImages(paths: Paths, signal?: AbortSignal): Promise<void> {
@@ -118,6 +117,8 @@ export async function importImages(paths: Paths, signal?: AbortSignal): Promise<
 
 async function importImage(paths: Paths, { ref, file }: PackageManifest["images"][number], present: boolean) {
   const pinned = "io.cri-containerd.pinned=pinned";
-  if (!present) await ctr(paths, "images", "import", "--label", pinned, join(paths.package, file));
+  const argv = ["images", "import", "--label", pinned, join(paths.package, file)];
+  // It unpacks to a disk that may be slow.
+  if (!present) await run([...ctrArgv(paths), ...argv], { timeoutMs: 300_000 });
   else await ctr(paths, "images", "label", ref, pinned);
 }
