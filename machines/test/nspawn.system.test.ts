@@ -295,6 +295,29 @@ look();`;
     expect(await inOwnNetwork(steps)).toEqual({ seen: [raised, original], left: ["/run/a.json"] });
   });
 
+  test("are put back also after a process that made them was killed at any moment", async () => {
+    const module = JSON.stringify(join(import.meta.dirname, "../src/host-changes.ts"));
+    const maker = `import { applyHostChanges } from ${module};
+console.log("go");
+await applyHostChanges("a", "/run/a.json", JSON.parse(process.argv[1]));
+setInterval(() => 0, 1000);`;
+    const steps = `
+const { spawn } = await import("node:child_process");
+const { once } = await import("node:events");
+const { setTimeout: sleep } = await import("node:timers/promises");
+const argv = ["--input-type=module", "-e", ${JSON.stringify(maker)}, JSON.stringify(wanted)];
+for (const delayMs of [0, 3, 6, 9, 12, 15, 20, 40]) {
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  await sleep(delayMs);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await undo("a");
+  look();
+}`;
+    expect(await inOwnNetwork(steps)).toEqual({ seen: Array.from({ length: 8 }, () => original), left: [] });
+  });
+
   test("are named by the preflight, with what stands in the way", async () => {
     const good = {
       subnet: `${network}.0/24`,
@@ -517,6 +540,25 @@ setInterval(() => 0, 1000);`;
       await machines.destroy("orphan");
     },
   );
+
+  test("in the middle of making an image takes along what it had started", async () => {
+    const cacheDir = join(stateDir, "cache");
+    const source = `import { ensureImage } from ${JSON.stringify(join(import.meta.dirname, "../src/image.ts"))};
+await ensureImage({ cacheDir: ${JSON.stringify(cacheDir)}, onProgress: (line) => console.log(line) });`;
+    const other = spawn(process.execPath, ["--input-type=module", "-e", source], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    other.stdout.resume();
+    await once(other.stdout, "data");
+    const making = () =>
+      run(["pgrep", "-fc", `mmdebstrap .*${cacheDir}`]).then(({ stdout }) => stdout.trim());
+    await expect.poll(making, { timeout: patient(20_000) }).not.toBe("0");
+    other.kill("SIGKILL");
+    await expect.poll(making, { timeout: patient(10_000) }).toBe("0");
+    // Unfinished, under a name that nobody takes for an image.
+    expect(readdirSync(join(cacheDir, "images")).every((name) => /^[0-9a-f]{16}\..+/.test(name))).toBe(true);
+    await rm(cacheDir, { recursive: true, force: true });
+  });
 
   test("cleanup ends what runs and removes every trace", async () => {
     const other = child(
