@@ -21,9 +21,12 @@ function aNode(run: Run, installer: string): void {
     return stdout.trim();
   };
   const shell = (text: string) => must("sh", "-ec", text);
+  const coredns = "k8s kubectl --namespace kube-system rollout status deployment/coredns";
   const isReady = () =>
     shell(
-      "k8s kubectl wait --for=condition=Ready node --all --timeout=15m && k8s kubectl --namespace kube-system rollout status deployment/coredns --timeout=15m",
+      `k8s kubectl wait --for=condition=Ready node --all --timeout=15m
+for attempt in $(seq 300); do ${coredns} --watch=false >/dev/null 2>&1 && break; sleep 1; done
+${coredns} --timeout=15m`,
     );
 
   test("is installed and bootstrapped, its node Ready at the pinned version, its DNS serving", async () => {
