@@ -11,6 +11,8 @@ import { openMachines, type Machines } from "@cantrip/machines";
 import { buildPackage, packTar, verifyPackage, type AssembledPackage } from "../src/index.ts";
 
 const cacheDir = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
+/** Two checkouts on one host test at once if they tell themselves apart. */
+const instance = Number(process.env["CANTRIP_TEST_INSTANCE"] ?? 0);
 let made: AssembledPackage;
 let scratch: string;
 beforeAll(async () => {
@@ -153,9 +155,9 @@ describe("on a machine", () => {
 
   beforeAll(async () => {
     machines = openMachines({
-      id: "ct-pkg",
-      bridge: "ctpkg0",
-      subnet: "10.78.2.0/24",
+      id: instance === 0 ? "ct-pkg" : `ct-pkg-${instance}`,
+      bridge: `ctpkg${instance}`,
+      subnet: `10.78.${instance === 0 ? 2 : 120 + instance}.0/24`,
       stateDir: path.join(scratch, "machines"),
       cacheDir,
     });
