@@ -73,6 +73,17 @@ export class MachineStore {
   /** Lays out a machine's folder under a hidden name and renames it, so that a machine is there wholly or not at all. */
   async add(record: MachineRecord, files: readonly MachineFile[]): Promise<void> {
     const draft = join(this.machinesDir, `.new-${record.name}-${randomBytes(4).toString("hex")}`);
+    try {
+      await this.#layOut(draft, record, files);
+      await rename(draft, this.dir(record.name));
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      throw error;
+    }
+    await syncFolder(this.machinesDir);
+  }
+
+  async #layOut(draft: string, record: MachineRecord, files: readonly MachineFile[]): Promise<void> {
     for (const folder of ["upper", "work", "root", "net", "volumes"])
       await mkdir(join(draft, folder), { recursive: true });
     for (const path of plainFolders) await mkdir(join(draft, "volumes", path.replaceAll("/", "_")));
@@ -81,8 +92,6 @@ export class MachineStore {
     await writeInLayer(layers, "/etc/machine-id", `${record.machineId}\n`, 0o444);
     for (const { path, content, mode } of files) await writeInLayer(layers, path, content, mode);
     await writeAtomic(join(draft, "machine.json"), `${JSON.stringify(record, undefined, 2)}\n`);
-    await rename(draft, this.dir(record.name));
-    await syncFolder(this.machinesDir);
   }
 
   /** Written anew at each start, so that a newer version of us starts older machines its own way. */
