@@ -1,5 +1,5 @@
 /** The licences of what is linked into a binary: Apache-2.0 and its kin ask that their text goes where the binary goes. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { goFlags, type GoBuild } from "./gobuild.ts";
 import { run } from "./process.ts";
@@ -28,6 +28,15 @@ export async function moduleLicences(build: Omit<GoBuild, "output">, output: str
     ([text, covered]) => `\n${"-".repeat(80)}\n${covered.join("\n")}\n\n${text.trim()}\n`,
   );
   await writeFile(output, list + chapters.join(""));
+}
+
+/** Adds the licences of the Debian packages whose libraries a static binary holds, as those packages state them. */
+export async function packageLicences(packages: readonly string[], output: string): Promise<void> {
+  for (const name of packages) {
+    const file = path.join("/usr/share/doc", name, "copyright");
+    const text = await readFile(file, "utf8").catch(() => `See ${file} of the Debian package ${name}.`);
+    await appendFile(output, `\n${"-".repeat(80)}\n${name} (linked statically)\n\n${text.trim()}\n`);
+  }
 }
 
 async function linkedModules(build: Omit<GoBuild, "output">): Promise<LinkedModule[]> {

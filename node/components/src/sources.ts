@@ -4,7 +4,7 @@ import path from "node:path";
 import { goBuild, goFlags } from "./gobuild.ts";
 import { buildKey, checkPins, sourceDigests } from "./key.ts";
 import { run } from "./process.ts";
-import { moduleLicences } from "./licences.ts";
+import { moduleLicences, packageLicences } from "./licences.ts";
 import { hostArchitecture, type GoToolchain } from "./toolchain.ts";
 import {
   moduleDir,
@@ -82,6 +82,7 @@ async function planGo(component: GoComponent, { architecture, toolchain }: Sourc
     make: async (into) => {
       await goBuild({ ...build, output: path.join(into, "bin") });
       await moduleLicences(build, path.join(into, "licences.txt"));
+      await packageLicences(component.cgo?.linked ?? [], path.join(into, "licences.txt"));
     },
   };
 }
@@ -103,7 +104,7 @@ async function nativeTools(
       cgo.libraries.map(async (name) => await run({ argv: ["pkg-config", "--modversion", name] })),
     );
     for (const header of cgo.headers) await access(path.join("/usr/include", header));
-    return [compiler, ...libraries];
+    return [compiler, ...libraries, ...cgo.linked];
   } catch (error) {
     throw new SourceRefusal(`${component.name} is partly C and cannot be built here; ${install}`, {
       cause: error,
@@ -141,7 +142,7 @@ async function planC(component: CComponent, { architecture }: SourceContext): Pr
   const key = buildKey({
     name: component.name,
     sources: await sourceDigests(directory),
-    toolchain: `gcc ${compiler}`,
+    toolchain: [`gcc ${compiler}`, ...(component.linked ?? [])].join("\n"),
     flags,
     architecture,
   });
@@ -152,6 +153,7 @@ async function planC(component: CComponent, { architecture }: SourceContext): Pr
       await run({ argv: ["gcc", ...flags, "-o", output, source], cwd: directory });
       await chmod(output, 0o755);
     }
+    await packageLicences(component.linked ?? [], path.join(into, "licences.txt"));
   };
   return { key, from: "this project's own source", make };
 }

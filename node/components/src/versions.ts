@@ -36,6 +36,8 @@ export interface GoComponent {
     readonly packages: readonly string[];
     readonly headers: readonly string[];
     readonly libraries: readonly string[];
+    /** Packages whose code ends up in the binary. */
+    readonly linked: readonly string[];
   };
 }
 
@@ -45,6 +47,8 @@ export interface CComponent {
   readonly version: string;
   readonly licence: string;
   readonly commands: Readonly<Record<string, string>>;
+  /** Debian packages whose code ends up in the binary. */
+  readonly linked?: readonly string[];
 }
 
 export type Component = GoComponent | CComponent;
@@ -110,7 +114,7 @@ export const components: readonly Component[] = [
     kind: "go",
     name: "runc",
     version: "1.4.3",
-    licence: "Apache-2.0",
+    licence: "Apache-2.0 and LGPL-2.1",
     module: "github.com/opencontainers/runc",
     commands: { runc: "github.com/opencontainers/runc" },
     ldflags: [],
@@ -119,6 +123,7 @@ export const components: readonly Component[] = [
       packages: ["gcc", "libc6-dev", "libseccomp-dev", "pkg-config"],
       headers: ["seccomp.h"],
       libraries: ["libseccomp"],
+      linked: ["libseccomp-dev", "libc6-dev"],
     },
   },
   {
@@ -143,7 +148,14 @@ export const components: readonly Component[] = [
     commands: { coredns: "." },
     ldflags: [],
   },
-  { kind: "c", name: "pause", version: "1.0.0", licence: "Apache-2.0", commands: { pause: "pause.c" } },
+  {
+    kind: "c",
+    name: "pause",
+    version: "1.0.0",
+    licence: "Apache-2.0 and LGPL-2.1",
+    commands: { pause: "pause.c" },
+    linked: ["libc6-dev"],
+  },
 ];
 
 /** Where the pins (go.mod, go.sum) and our own small sources of a component lie. */

@@ -173,7 +173,7 @@ async function licencePlaces({
   k8sBundle,
 }: PackageParts): Promise<Licence[]> {
   const upstream = components.components
-    .filter(({ name }) => pinned.some((pin) => pin.name === name && pin.kind === "go"))
+    .filter(({ name }) => pinned.some((pin) => pin.name === name && (pin.kind === "go" || pin.linked)))
     .map((component) => ({
       component: component.name,
       licence: component.licence,

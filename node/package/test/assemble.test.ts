@@ -12,13 +12,13 @@ afterEach(async () => await rm(scratch, { recursive: true, force: true }));
 
 async function builtComponents(cacheDir: string): Promise<BuiltComponents> {
   const built = [];
-  for (const { name, version, licence, commands, kind } of pinned) {
+  for (const { name, version, licence, commands } of pinned) {
     const key = sha256(name);
     const make = async (into: string) => {
       await mkdir(path.join(into, "bin"));
       for (const command of Object.keys(commands))
         await writeFile(path.join(into, "bin", command), `${command} ${version}`, { mode: 0o755 });
-      if (kind === "go") await writeFile(path.join(into, "licences.txt"), licence);
+      await writeFile(path.join(into, "licences.txt"), licence);
       return {};
     };
     const entry = await cacheEntry({
@@ -91,6 +91,8 @@ describe("a package", () => {
         "images/pause.tar",
         "install",
         "lib/k8sd.mjs",
+        "licences/pause.txt",
+        "licences/runc.txt",
         "remove",
         "runtime/bin/node",
         "units/snap.k8s.k8sd.service",
