@@ -193,6 +193,7 @@ export const ENDPOINTS = {
   revokeAdmins: { method: "POST", path: "x/cantrip/revoke-admin" },
   createAuthToken: { method: "POST", path: "kubernetes/auth/tokens", body: authTokenRequestSchema },
   revokeAuthToken: { method: "DELETE", path: "kubernetes/auth/tokens", body: revokeTokenRequestSchema },
+  getProgress: { method: "GET", path: "x/cantrip/progress" },
   restore: { method: "POST", path: "x/cantrip/restore", body: restoreRequestSchema },
   planRecovery: { method: "GET", path: "x/cantrip/recover" },
   recover: { method: "POST", path: "x/cantrip/recover", body: recoverRequestSchema },
@@ -216,6 +217,7 @@ export interface Requests {
   revokeAdmins: void;
   createAuthToken: AuthTokenRequest;
   revokeAuthToken: RevokeTokenRequest;
+  getProgress: void;
   restore: RestoreRequest;
   planRecovery: void;
   recover: RecoverRequest;
@@ -238,6 +240,8 @@ export interface Responses {
   revokeAdmins: { generation: number };
   createAuthToken: TokenResponse;
   revokeAuthToken: null;
+  /** The operation under way on this node and its present step. */
+  getProgress: { operation: string | null };
   restore: Empty;
   planRecovery: RecoveryPlanResponse;
   recover: RecoverResponse;

@@ -2,6 +2,7 @@
  * k8sd's REST API and configuration documents: types, JSON Schemas and strict validation. Start at ENDPOINTS in api.ts.
  * Never opens a connection, never reads a file.
  */
+export { nearMiss } from "../near-miss.ts";
 export * from "./api.ts";
 export * from "./config.ts";
 export * from "./envelope.ts";

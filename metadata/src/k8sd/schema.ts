@@ -2,6 +2,8 @@
  * JSON Schemas that carry their TypeScript type, and a small strict interpreter of exactly the keywords used here.
  * The daemon uses it instead of ajv to stay small in memory; a test holds it against ajv on the same schemas.
  */
+import { nearMiss } from "../near-miss.ts";
+
 export interface JsonSchema {
   readonly type: string | readonly string[];
   readonly description?: string;
@@ -141,7 +143,9 @@ function problemsOfKey(schema: JsonSchema, path: string, key: string, item: unkn
   const known = Object.hasOwn(properties, key) ? properties[key] : schema.additionalProperties;
   if (known === undefined) return [];
   if (known) return problemsOf(known, item, join(path, key));
-  return [{ path: join(path, key), message: `json: unknown field "${key.slice(0, 64)}"` }];
+  const meant = nearMiss(key, Object.keys(properties));
+  const hint = meant === undefined ? "" : `: did you mean "${meant}"?`;
+  return [{ path: join(path, key), message: `json: unknown field "${key.slice(0, 64)}"${hint}` }];
 }
 
 const join = (path: string, key: string) => (path ? `${path}.${key.slice(0, 64)}` : key.slice(0, 64));

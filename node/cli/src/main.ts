@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { certificateCommands } from "./commands/certificates.ts";
 import { clusterCommands } from "./commands/cluster.ts";
 import { configCommands } from "./commands/config.ts";
+import { inspectCommand } from "./commands/inspect.ts";
 import { kubernetesCommands } from "./commands/kubernetes.ts";
 import { recoveryCommands } from "./commands/recovery.ts";
 import { restCommands } from "./commands/rest.ts";
@@ -19,6 +20,7 @@ configCommands(program);
 kubernetesCommands(program);
 certificateCommands(program);
 recoveryCommands(program);
+inspectCommand(program);
 restCommands(program);
 
 try {

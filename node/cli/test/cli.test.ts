@@ -56,9 +56,10 @@ test.each([
   [["status", "--nope"], /unknown option/],
   [["status", "--output-format", "xml"], /Allowed choices are plain, json, yaml/],
   [["refresh-certs", "--expires-in", "soon"], /as a duration/],
-  [["list-images"], /not implemented yet/],
+  [["helm"], /helm is not available/],
   [["remove-node"], /missing required argument/],
-  [["completion", "fish"], /only bash is supported/],
+  [["completion", "tcsh"], /must be one of: bash, zsh, fish/],
+  [["inspect", "--timeout", "soon"], /expected a whole number|permissions/],
 ])("k8s %j fails with its reason on standard error", (args, reason) => {
   const { status, stdout, stderr } = k8s(...args);
   expect(status).toBe(1);

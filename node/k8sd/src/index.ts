@@ -10,4 +10,4 @@ export { checkNodeName } from "./cluster/settings.ts";
 export { decodeToken, type JoinToken } from "./cluster/tokens.ts";
 export { loadIdentity, type Identity } from "./base/identity.ts";
 export { pathsBelow, type Paths } from "./base/paths.ts";
-export { unitStates, type UnitState } from "./node/services.ts";
+export { servicesOfRole, unitOf, unitStates, type UnitState } from "./node/services.ts";

@@ -22,6 +22,7 @@ import {
   requireRoot,
   type Format,
 } from "../context.ts";
+import { following } from "../follow.ts";
 import { readConfig } from "../documents.ts";
 import { ALREADY_PART_OF_A_CLUSTER, failedTo, UserError } from "../errors.ts";
 import { formatOption, timeoutOption } from "../options.ts";
@@ -95,7 +96,7 @@ async function bootstrap(flags: NodeFlags): Promise<void> {
   };
   progress("Bootstrapping the cluster. This may take a few seconds, please wait.");
   const node = await refusingTwice("bootstrap the cluster", 400, () =>
-    client.call("bootstrap", body, { timeoutMs: timeoutMs + GRACE_MS }),
+    following(flags.outputFormat, () => client.call("bootstrap", body, { timeoutMs: timeoutMs + GRACE_MS })),
   );
   const text = `Bootstrapped a new Kubernetes cluster with node address "${node.address}".\nThe node will be 'Ready' to host workloads after the CNI is deployed successfully.\n`;
   await print(flags.outputFormat, text, { node });
@@ -154,7 +155,7 @@ async function joinCluster(token: string, flags: NodeFlags): Promise<void> {
   };
   progress("Joining the cluster. This may take a few seconds, please wait.");
   await refusingTwice("join the cluster", NODE_IN_USE, () =>
-    client.call("join", body, { timeoutMs: timeoutMs + GRACE_MS }),
+    following(flags.outputFormat, () => client.call("join", body, { timeoutMs: timeoutMs + GRACE_MS })),
   );
   await print(
     flags.outputFormat,

@@ -1,11 +1,13 @@
 /** get, set, enable, disable: the cluster's configuration. */
 import {
   FEATURES,
+  nearMiss,
   userFacingClusterConfigSchema,
   type JsonSchema,
   type UserFacingClusterConfig,
 } from "@cantrip/metadata/k8sd";
 import type { Command } from "commander";
+import { configKeys } from "../completion.ts";
 import { ask, parseTimeout, print, progress, requireRoot, type Format } from "../context.ts";
 import { UserError } from "../errors.ts";
 import { formatOption, timeoutOption } from "../options.ts";
@@ -50,13 +52,19 @@ async function get(key: string | undefined, flags: Flags): Promise<void> {
 }
 
 function valueOf(config: UserFacingClusterConfig, key: string): unknown {
-  if (!schemaOf(key)) throw new UserError(`Unknown config key ${JSON.stringify(key)}.`);
+  if (!schemaOf(key))
+    throw new UserError(`Unknown config key ${JSON.stringify(key)}${meant(key, configKeys())}.`);
   return (
     key
       .split(".")
       .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], config) ?? ""
   );
 }
+
+const meant = (given: string, names: readonly string[]): string => {
+  const near = nearMiss(given, names);
+  return near === undefined ? "" : `: did you mean ${JSON.stringify(near)}?`;
+};
 
 /** Schema of a key such as `dns.service-ip`, if there is such a key. */
 export function schemaOf(key: string): JsonSchema | undefined {
@@ -74,7 +82,7 @@ export async function parseSetting(key: string, text: string): Promise<unknown> 
   const schema = schemaOf(key);
   if (!schema)
     throw new UserError(
-      `Invalid option ${JSON.stringify(`${key}=${text}`)}.\n\nThe error was: unknown option key ${JSON.stringify(key)}`,
+      `Invalid option ${JSON.stringify(`${key}=${text}`)}.\n\nThe error was: unknown option key ${JSON.stringify(key)}${meant(key, configKeys())}`,
     );
   const types = typesOf(schema);
   if (types.includes("string")) return text;
@@ -114,7 +122,9 @@ async function toggle(verb: string, enabled: boolean, names: string[], flags: Fl
   requireRoot();
   const unknown = names.find((name) => !(FEATURES as readonly string[]).includes(name));
   if (unknown !== undefined)
-    throw new UserError(`Cannot ${verb} ${JSON.stringify(unknown)}, must be one of: ${FEATURES.join(", ")}`);
+    throw new UserError(
+      `Cannot ${verb} ${JSON.stringify(unknown)}, must be one of: ${FEATURES.join(", ")}${meant(unknown, FEATURES)}`,
+    );
   const list = names.join(", ");
   progress(
     `${enabled ? "Enabling" : "Disabling"} ${list} on the cluster. This may take a few seconds, please wait.`,

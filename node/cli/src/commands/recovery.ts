@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { nodeAddress, nodeName } from "../address.ts";
 import { ask, client, parseTimeout, print, progress, requireRoot, type Format } from "../context.ts";
 import { failedTo, UserError } from "../errors.ts";
+import { following } from "../follow.ts";
 import { formatOption, timeoutOption } from "../options.ts";
 import { readPassphrase } from "../passphrase.ts";
 
@@ -99,7 +100,9 @@ async function restore(file: string, flags: SnapshotFlags): Promise<void> {
     `Restoring revision ${document.revision} of ${document.createdAt}. This may take a minute, please wait.`,
   );
   try {
-    await client.call("restore", body, { timeoutMs: timeoutMs + GRACE_MS });
+    await following(flags.outputFormat, () =>
+      client.call("restore", body, { timeoutMs: timeoutMs + GRACE_MS }),
+    );
   } catch (error) {
     throw failedTo("restore the cluster", error);
   }
@@ -118,7 +121,7 @@ async function recover({ yes, timeout, outputFormat }: Flags & { yes: boolean })
   if (!yes) await confirm(plan);
   progress("Recovering. This may take a minute, please wait.");
   const body = { timeout: nanoseconds(timeoutMs) };
-  const result = await ask("recover", "recover", body, timeoutMs + GRACE_MS);
+  const result = await following(outputFormat, () => ask("recover", "recover", body, timeoutMs + GRACE_MS));
   await print(
     outputFormat,
     `This node goes on alone. Kept: revision ${result.revision}. Discarded: ${result.discarded} entries that were not known to be committed.\nThe data as it was: ${result.backup}\nThe lost control planes stop when they return; let them join anew.`,

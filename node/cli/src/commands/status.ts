@@ -128,6 +128,15 @@ async function describe(identity: Identity): Promise<string> {
 
 const label = (text: string) => text.padEnd(26);
 
+/** How many voters may be away: a majority of all has to be there. */
+function highAvailability(voters: number): string {
+  const tolerated = Math.max(0, Math.ceil(voters / 2) - 1);
+  const failures = `tolerates ${tolerated} failure${tolerated === 1 ? "" : "s"}`;
+  if (voters > 2)
+    return voters % 2 === 1 ? "yes" : `yes (${failures}, no more than with ${voters - 1}: add one)`;
+  return voters === 2 ? `no (${failures}, add one)` : "no";
+}
+
 function plainStatus(found: ClusterStatus): string {
   const voters = found.members.filter((member) => member["datastore-role"] === "voter");
   const nodes = found.members.map((member) => `${member.address} (${member["datastore-role"] ?? "unknown"})`);
@@ -135,7 +144,7 @@ function plainStatus(found: ClusterStatus): string {
   const lines = [
     `${label("cluster status:")}${found.ready ? "ready" : "not ready"}`,
     `${label("control plane nodes:")}${nodes.join(", ") || "none"}`,
-    `${label("high availability:")}${voters.length > 2 ? "yes" : "no"}`,
+    `${label("high availability:")}${highAvailability(voters.length)}`,
     `${label("datastore:")}${[type, ...servers].join(" ")}`,
     ...(["network", "dns", "ingress", "load-balancer", "local-storage", "gateway"] as const).map((name) => {
       const { message, enabled } = found[name];

@@ -23,6 +23,10 @@ export const ALL_SERVICES: readonly Service[] = [
 export const servicesOf = (role: Role): readonly Service[] =>
   role === "worker" ? WORKER_SERVICES : CONTROL_PLANE_SERVICES;
 
+/** Of a node that belongs to no cluster: all that there may be. */
+export const servicesOfRole = (role: Role | undefined): readonly Service[] =>
+  role ? servicesOf(role) : ALL_SERVICES;
+
 type Kind = Pick<Identity, "role" | "settings" | "datastore">;
 
 /** Services that a node runs. */

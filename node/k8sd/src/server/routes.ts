@@ -161,6 +161,12 @@ export function routes(daemon: Daemon): Router {
     path: at(ENDPOINTS.revokeAdmins.path),
     handle: async () => ({ generation: await daemon.controlPlane().revokeAdmins() }),
   });
+  router.add({
+    method: "GET",
+    path: at(ENDPOINTS.getProgress.path),
+    for: local,
+    handle: () => ({ operation: daemon.underWay ?? null }),
+  });
   const authTokens = () => new AuthTokens(daemon.paths, daemon.controlPlane().store);
   router.add({
     method: "POST",
