@@ -523,23 +523,23 @@ setInterval(() => 0, 1000);`;
     },
   );
 
-  // There systemd is the one that launches, and ends what is left of a unit itself.
-  test.skipIf(hasSystemd)(
-    "and of nspawn's launcher: the machine is found and ended all the same",
-    async () => {
-      await machines.create({ name: "orphan" });
-      await machines.start("orphan");
-      const launcher = JSON.parse(readFileSync(join(stateDir, "by-name/orphan/run"), "utf8")) as {
-        pid: number;
-      };
-      process.kill(launcher.pid, "SIGKILL");
-      expect(await machines.get("orphan")).toMatchObject({ state: "running" });
-      await machines.waitBooted("orphan", bound);
-      await machines.stop("orphan");
-      expect(await nspawnsBelow(join(stateDir, "by-name"))).toEqual([]);
-      await machines.destroy("orphan");
-    },
-  );
+  // There the launcher becomes nspawn, and systemd ends what is left of its unit.
+  const orphaned = hasSystemd
+    ? "skipped: nspawn has no launcher of ours where systemd starts it"
+    : "and of nspawn's launcher: the machine is found and ended all the same";
+  test.skipIf(hasSystemd)(orphaned, async () => {
+    await machines.create({ name: "orphan" });
+    await machines.start("orphan");
+    const launcher = JSON.parse(readFileSync(join(stateDir, "by-name/orphan/run"), "utf8")) as {
+      pid: number;
+    };
+    process.kill(launcher.pid, "SIGKILL");
+    expect(await machines.get("orphan")).toMatchObject({ state: "running" });
+    await machines.waitBooted("orphan", bound);
+    await machines.stop("orphan");
+    expect(await nspawnsBelow(join(stateDir, "by-name"))).toEqual([]);
+    await machines.destroy("orphan");
+  });
 
   test("in the middle of making an image takes along what it had started", async () => {
     const cacheDir = join(stateDir, "cache");

@@ -11,7 +11,7 @@ const minutes = (count: number): number => count * 60_000;
 type Run = (argv: readonly string[]) => Promise<Pick<ExecResult, "exitCode" | "stdout" | "stderr">>;
 
 /** The whole way of a node, whatever it runs on: the same steps, by another way to run a command. */
-function aNode(run: Run, installer: string): void {
+function aNode(run: Run, installer: string, reboot?: () => Promise<void>): void {
   const must = async (...argv: string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await run(argv);
     expect({ exitCode, stderr: exitCode === 0 ? "" : `${stderr}${stdout}` }, argv.join(" ")).toEqual({
@@ -41,6 +41,14 @@ ${coredns} --timeout=15m`,
     expect(cgroup).toContain("true");
     expect(await shell("cat /proc/$(pgrep -x coredns)/cgroup")).toMatch(/^0::.*kubepods.*/);
   });
+
+  if (reboot)
+    test("comes back by itself when its machine is rebooted", async () => {
+      await reboot();
+      const isBack = "k8s kubectl get nodes >/dev/null 2>&1 && pgrep -x coredns >/dev/null";
+      await shell(`for attempt in $(seq 600); do ${isBack} && exit 0; sleep 1; done; exit 1`);
+      await isReady();
+    });
 
   test("is taken off without a trace", async () => {
     await must(installer.replace(/install$/, "remove"));
