@@ -86,7 +86,14 @@ describe.skipIf(tree === "")(title, () => {
       await machines.cleanup();
       await machines.restore();
     });
-    aNode((argv) => machines.exec("n1", argv, { timeoutMs: minutes(25) }), `${installed}/install`);
+    const reboot = async (): Promise<void> => {
+      const before = (await machines.get("n1"))?.leaderPid;
+      await machines.exec("n1", ["systemctl", "reboot"], { timeoutMs: minutes(2) });
+      const leader = async () => (await machines.get("n1"))?.leaderPid ?? before;
+      await expect.poll(leader, { timeout: minutes(10), interval: 500 }).not.toBe(before);
+      await machines.waitBooted("n1", { timeoutMs: minutes(10) });
+    };
+    aNode((argv) => machines.exec("n1", argv, { timeoutMs: minutes(25) }), `${installed}/install`, reboot);
   });
 
   describe("on the host itself", () => {
