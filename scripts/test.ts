@@ -14,6 +14,8 @@ interface Tally {
   passed: number;
   failed: number;
   skipped: number;
+  /** what failed, by name */
+  failures: string[];
   /** why each was skipped */
   reasons: string[];
 }
@@ -95,11 +97,12 @@ interface Check {
 }
 
 async function all(list: readonly Check[]): Promise<Tally> {
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  const tally = none();
   for (const check of list) {
     const ok = (await run(check.argv)) === 0;
     console.log(`${ok ? "ok    " : "FAILED"} ${check.name}`);
     tally[ok ? "passed" : "failed"] += 1;
+    if (!ok) tally.failures.push(check.name);
   }
   return tally;
 }
@@ -124,7 +127,7 @@ async function vitest(project: string, ...folders: string[]): Promise<Tally> {
 async function onEmulatedHost(): Promise<Tally> {
   const report = join(scratch, "host-v2.json");
   if ((await run(["node", "scripts/test-packages.ts", "--emulation"])) !== 0)
-    return { passed: 0, failed: 0, skipped: 1, reasons: ["host-v2: QEMU could not be installed"] };
+    return { ...none(), skipped: 1, reasons: ["host-v2: QEMU could not be installed"] };
   const code = await run(["node", "test/host-v2/run.ts", report]);
   return tallyOf(report, code, "the emulated host");
 }
@@ -134,14 +137,16 @@ function tallyOf(report: string, code: number, what: string): Tally {
     return count(JSON.parse(readFileSync(report, "utf8")) as VitestReport, code);
   } catch (error) {
     console.error(`vitest left no readable report for ${what}: ${String(error)}`);
-    return { passed: 0, failed: 1, skipped: 0, reasons: [] };
+    return { ...none(), failed: 1, failures: [`${what}: no report`] };
   }
 }
 
+const none = (): Tally => ({ passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] });
 const sum = (one: Tally, other: Tally): Tally => ({
   passed: one.passed + other.passed,
   failed: one.failed + other.failed,
   skipped: one.skipped + other.skipped,
+  failures: [...one.failures, ...other.failures],
   reasons: [...one.reasons, ...other.reasons],
 });
 
@@ -156,21 +161,26 @@ interface VitestReport {
 }
 
 function count(report: VitestReport, code: number): Tally {
-  const skipped = report.testResults.flatMap((file) =>
-    file.assertionResults
-      .filter((test) => test.status !== "passed" && test.status !== "failed")
-      // A test that is skipped carries its reason in its title, after "skipped: ".
-      .map((test) => `${file.name.replace(`${top}/`, "")}: ${test.fullName}`),
-  );
-  const broken = report.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
-  ).length;
-  const failed = report.numFailedTests + broken;
+  const named = (wanted: (status: string) => boolean): string[] =>
+    report.testResults.flatMap((file) =>
+      file.assertionResults
+        .filter((test) => wanted(test.status))
+        .map((test) => `${file.name.replace(`${top}/`, "")}: ${test.fullName}`),
+    );
+  // A test that is skipped carries its reason in its title, after "skipped: ".
+  const skipped = named((status) => status !== "passed" && status !== "failed");
+  const broken = report.testResults
+    .filter(
+      (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+    )
+    .map((file) => `${file.name.replace(`${top}/`, "")}: the file as a whole`);
+  const failed = report.numFailedTests + broken.length;
   const nothing = report.numPassedTests + failed + skipped.length === 0;
   return {
     passed: report.numPassedTests,
     failed: failed === 0 && (code !== 0 || nothing) ? 1 : failed,
     skipped: skipped.length,
+    failures: [...named((status) => status === "failed"), ...broken],
     reasons: skipped,
   };
 }
@@ -209,7 +219,7 @@ async function main(names: readonly string[]): Promise<number> {
   const chosen = Object.entries(environments).filter(([name, one]) =>
     names.length > 0 ? names.includes(name) : !one.onDemand,
   );
-  const total: Tally = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  let total = none();
   let hostReady: string | undefined;
   for (const [name, environment] of chosen) {
     console.log(`\n== ${name}: ${environment.about}`);
@@ -217,14 +227,15 @@ async function main(names: readonly string[]): Promise<number> {
     if (environment.needsHost) hostReady ??= await prepareHost();
     const tally =
       environment.needsHost && hostReady !== ""
-        ? { passed: 0, failed: 0, skipped: 1, reasons: [`${name}: ${hostReady}`] }
+        ? { ...none(), skipped: 1, reasons: [`${name}: ${hostReady}`] }
         : await environment.run();
-    for (const key of ["passed", "failed", "skipped"] as const) total[key] += tally[key];
-    total.reasons.push(...tally.reasons);
+    total = sum(total, tally);
     console.log(
       `== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${((Date.now() - began) / 1000).toFixed(0)} s`,
     );
   }
+  if (total.failures.length > 0)
+    console.log(`\nfailed:\n${total.failures.map((what) => `  ${what}`).join("\n")}`);
   if (total.reasons.length > 0)
     console.log(`\nskipped:\n${total.reasons.map((reason) => `  ${reason}`).join("\n")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
