@@ -130,8 +130,8 @@ describe("callers", () => {
     .add({ method: "GET", path: "/open", for: () => true, handle: () => "hello" });
   test.each([
     [{ kind: "local" }, 200],
-    [{ kind: "control-plane", name: "c" }, 200],
-    [{ kind: "worker", name: "w" }, 403],
+    [{ kind: "control-plane", name: "c", credential: "1" }, 200],
+    [{ kind: "worker", name: "w", credential: "2" }, 403],
     [{ kind: "unknown" }, 403],
   ] as const)("%j gets %i", async (caller, status) => {
     expect((await router.answer({ method: "GET", path: "/x", text: "", caller })).status).toBe(status);

@@ -42,7 +42,7 @@ test("a machine of no cluster can be inspected", async () => {
 
 test("bootstrap tells its steps, in lines where there is no terminal", async () => {
   const { exitCode, stderr, stdout } = await exec("c1", ["k8s", "bootstrap"]);
-  expect(exitCode).toBe(0);
+  expect(exitCode, stderr).toBe(0);
   expect(stderr).toMatch(/bootstrap: /);
   expect(stdout).toMatch(/^Bootstrapped a new Kubernetes cluster with node address/);
   await eventually("c1 is Ready", async () => (await readyNodes("c1")).join() === "c1");

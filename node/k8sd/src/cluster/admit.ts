@@ -156,11 +156,12 @@ async function signLeaves(
 /** Signs new keys of a worker that is part of the cluster. Its present certificate says who asks; nothing else counts. */
 export async function renew(
   plane: ControlPlane,
-  name: string,
+  { name, credential }: Pick<NodeRow, "name" | "credential">,
   { requests, seconds }: RenewRequest,
 ): Promise<RenewReply> {
   const row = (await plane.store.read<NodeRow>(plane.store.nodeKey(name)))?.value;
-  if (row?.role !== "worker" || row.state === "leaving")
+  // The name may have been given to another node since.
+  if (row?.role !== "worker" || row.state !== "joined" || row.credential !== credential)
     throw new ApiError(403, `Cannot renew certificates of ${name}: it is no worker of this cluster`);
   if (!(await membershipOf(plane, row.credential)).member)
     throw new ApiError(403, `Cannot renew certificates of ${name}: its credential was revoked`);

@@ -80,7 +80,7 @@ const tokenFor = (key: string, { username, groups, nonce }: AuthRow): string => 
   return `${PREFIX}${digest.digest("hex").slice(0, 40)}`;
 };
 
-const VERSIONS = ["authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"];
+const VERSIONS = new Set(["authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"]);
 
 interface TokenReview {
   readonly apiVersion?: unknown;
@@ -99,7 +99,7 @@ export async function reviewToken(
     status,
     body: { apiVersion, kind, spec, status: verdict },
   });
-  if (kind !== "TokenReview" || !VERSIONS.includes(String(apiVersion)))
+  if (kind !== "TokenReview" || !VERSIONS.has(String(apiVersion)))
     return answer(401, { error: "expected a TokenReview of authentication.k8s.io/v1" });
   const row = typeof spec.token === "string" ? await tokens().find(spec.token) : undefined;
   if (!row) return answer(401, { error: "invalid token" });

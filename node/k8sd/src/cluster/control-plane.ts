@@ -10,7 +10,7 @@ import type { FeatureContext } from "../features/feature.ts";
 import { allFeatures } from "../features/registry.ts";
 import { isReady, kubeClient, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
-import { Coalesced } from "../base/coalesce.ts";
+import { Coalesced, Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { firstNodeRange } from "../network/plan.ts";
@@ -44,6 +44,8 @@ export class ControlPlane {
   readonly #reporter: Reporter;
   readonly reports = new Reports();
   readonly #upwards: Upwards;
+  /** Two refreshes at once would leave keys of one beside certificates of the other. */
+  readonly #refreshes = new Turns();
   readonly #changes = new Coalesced(() => this.#storeChanged());
   readonly #ending = new AbortController();
   #nodes: readonly NodeObject[] = [];
@@ -110,6 +112,7 @@ export class ControlPlane {
     await Promise.all([
       this.#leadership.stop(),
       this.#changes.stop(),
+      this.#refreshes.stop(),
       this.features.stop(),
       this.#network?.stop(),
     ]);
@@ -188,12 +191,14 @@ export class ControlPlane {
   }
 
   /** New keys and certificates, and their use by this daemon; the components read theirs by themselves. */
-  async refreshCertificates(selection: Selection): Promise<void> {
-    const group = adminGroup(await this.store.adminGeneration());
-    await refreshControlPlane(this.paths, this.identity, selection, group);
-    await this.kube.renew(this.paths, "k8sd-client");
-    this.etcd.renew(await etcdTls(this.paths, this.identity));
-    await this.#upwards.onCertificates();
+  refreshCertificates(selection: Selection): Promise<void> {
+    return this.#refreshes.inTurn(async () => {
+      const group = adminGroup(await this.store.adminGeneration());
+      await refreshControlPlane(this.paths, this.identity, selection, group);
+      await this.kube.renew(this.paths, "k8sd-client");
+      this.etcd.renew(await etcdTls(this.paths, this.identity));
+      await this.#upwards.onCertificates();
+    });
   }
 
   /** Takes every right from all copies of the administrator's credential; this node's is made anew at once. */
@@ -213,10 +218,12 @@ export class ControlPlane {
     return generation;
   }
 
-  async #followAdmins() {
-    const wanted = await this.store.adminGeneration();
-    if ((await adminGenerationOf(this.paths)) === wanted) return;
-    await refreshControlPlane(this.paths, this.identity, { names: ["admin.conf"] }, adminGroup(wanted));
+  #followAdmins(): Promise<void> {
+    return this.#refreshes.inTurn(async () => {
+      const wanted = await this.store.adminGeneration();
+      if ((await adminGenerationOf(this.paths)) === wanted) return;
+      await refreshControlPlane(this.paths, this.identity, { names: ["admin.conf"] }, adminGroup(wanted));
+    });
   }
 
   async #isPartOfQuorum(): Promise<boolean> {

@@ -119,7 +119,7 @@ export class Daemon {
     if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
     await claimMachine(this.paths);
-    if (this.#identity.role === "control-plane") await this.#repair(this.#identity);
+    await this.#repair(this.#identity);
     await this.#enter(this.#identity);
     await start(...wantedServices(this.#identity)).catch((error: unknown) => log.error(messageOf(error)));
   }

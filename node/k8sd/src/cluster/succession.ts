@@ -46,7 +46,7 @@ export async function succeed(
     progress.step("starting the API server");
     await restart("kube-apiserver");
     await until("the API server is ready", () => kube.isReady(), waiting);
-    await restart(...wantedServices(heir).filter((name) => !RUNNING.includes(name)));
+    await restart(...wantedServices(heir).filter((name) => !RUNNING.has(name)));
     await started(heir);
     await forgetNodes(store, kube, lost);
     return heir;
@@ -57,7 +57,7 @@ export async function succeed(
 }
 
 /** Not to be started a second time; containers outlive everything else. */
-const RUNNING: readonly string[] = ["etcd", "kube-apiserver", "containerd"];
+const RUNNING: ReadonlySet<string> = new Set(["etcd", "kube-apiserver", "containerd"]);
 
 /** Rows of the other control planes, which are no part of the cluster any more; repeatable. */
 async function disinherit(etcd: EtcdClient, store: Store, heir: Identity): Promise<NodeRow[]> {

@@ -2,6 +2,7 @@
  * A running worker: it follows the Nodes with its own credential, keeps its part of the pod network and the addresses of
  * the control planes, and finds out if it was removed while it was away.
  */
+import { Turns } from "../base/coalesce.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { kubeClient, type KubeClient, type NodeObject } from "../kube/client.ts";
@@ -22,6 +23,7 @@ export class Worker {
   readonly #watcher: NodeWatcher;
   readonly #standing: Standing;
   readonly #reporter: Reporter;
+  readonly #refreshes = new Turns();
   readonly #upwards: Upwards;
   #isListed = false;
 
@@ -56,18 +58,21 @@ export class Worker {
   async stop(): Promise<void> {
     this.#standing.stop();
     this.#reporter.stop();
+    await this.#refreshes.stop();
     this.#watcher.stop();
     await this.#network?.stop();
     this.#kube.close();
   }
 
   /** New keys, signed by a control plane because of the certificate that this node has now. */
-  async refreshCertificates(selection: Selection): Promise<void> {
-    await refreshWorker(this.#paths, this.#upwards.identity(), selection, (requests, lifetimeMs) =>
-      this.#sign(requests, lifetimeMs),
-    );
-    await this.#kube.renew(this.#paths, "k8sd-node-client");
-    await this.#upwards.onCertificates();
+  refreshCertificates(selection: Selection): Promise<void> {
+    return this.#refreshes.inTurn(async () => {
+      await refreshWorker(this.#paths, this.#upwards.identity(), selection, (requests, lifetimeMs) =>
+        this.#sign(requests, lifetimeMs),
+      );
+      await this.#kube.renew(this.#paths, "k8sd-node-client");
+      await this.#upwards.onCertificates();
+    });
   }
 
   async #sign(requests: Readonly<Record<string, string>>, lifetimeMs: number) {

@@ -116,7 +116,7 @@ async function certify(
     serialNumber: serialNumber(),
     subject: nameOf(subject),
     issuer: issuer.subjectName.toJSON(),
-    ...validity(lifetimeMs),
+    ...validity(Math.min(lifetimeMs, issuer.notAfter.getTime() - Date.now())),
     signingAlgorithm: ALGORITHM,
     publicKey,
     signingKey: (await importKeys(authority.key)).privateKey,

@@ -51,6 +51,7 @@ export function controlPlaneLeaves(subjects: Subjects): Leaf[] {
       "apiserver-kubelet-client",
       "apiserver-kubelet-client",
       "system:masters",
+      group,
     ),
     {
       name: "front-proxy-client",
@@ -62,10 +63,10 @@ export function controlPlaneLeaves(subjects: Subjects): Leaf[] {
     },
     kubelet(subjects),
     client("admin.conf", "admin-client", "kubernetes-admin", adminGroup),
-    client("controller.conf", "kube-controller-manager-client", "system:kube-controller-manager"),
+    client("controller.conf", "kube-controller-manager-client", "system:kube-controller-manager", group),
     client("kubelet.conf", "kubelet-client", `system:node:${name}`, "system:nodes", group),
     client("proxy.conf", "kube-proxy-client", "system:kube-proxy", group),
-    client("scheduler.conf", "kube-scheduler-client", "system:kube-scheduler"),
+    client("scheduler.conf", "kube-scheduler-client", "system:kube-scheduler", group),
     client("k8sd-client", "k8sd-client", `k8sd:control-plane:${name}`, "system:masters", group),
     k8sdLeaf("control-plane", subjects),
     ...(subjects.datastore.type === "etcd" ? etcdLeaves(subjects) : []),
@@ -109,21 +110,28 @@ function kubelet({ name, address, extraSans }: Pick<Subjects, "name" | "address"
   };
 }
 
-/** The daemon's own identity on :6400, as server and as client of the other daemons. */
+/**
+ * The daemon's own identity on :6400, as server and as client of the other daemons. Its credential tells a node from an
+ * earlier one of the same name.
+ */
 export function k8sdLeaf(
   role: Role,
-  { name, address, extraSans = [] }: { name: string; address: string; extraSans?: readonly string[] },
+  { name, address, credential, extraSans = [] }: Daemon & { readonly extraSans?: readonly string[] },
 ): Leaf {
   return {
     name: "k8sd",
     place: "certificates",
     file: "server",
     authority: "k8sd",
-    subject: { commonName: `k8sd:${role}:${name}`, organizations: [`k8sd:${role}s`] },
+    subject: {
+      commonName: `k8sd:${role}:${name}`,
+      organizations: [`k8sd:${role}s`, credentialGroup(credential)],
+    },
     names: unique([name, address, "127.0.0.1", "::1", ...extraSans]),
     usages: ["server", "client"],
   };
 }
+type Daemon = Pick<Subjects, "name" | "address" | "credential">;
 
 function etcdLeaves({ name, address, extraSans }: Subjects): Leaf[] {
   const leaf = (apiName: string, file: string, commonName: string, usages: Leaf["usages"]): Leaf => ({

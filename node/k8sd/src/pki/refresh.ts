@@ -12,7 +12,7 @@ import { issue, LEAF_LIFETIME_MS, newKey, requestFor } from "./certificates.ts";
 import { adminGenerationOf, adminGroup, FIRST_ADMINS } from "./admins.ts";
 import { authority, ensureControlPlanePki, readAuthorities } from "./cluster.ts";
 import type { Leaf } from "./leaves.ts";
-import { writePair } from "./pairs.ts";
+import { finishPair, writePair } from "./pairs.ts";
 import { leafFacts, leavesOf } from "./status.ts";
 
 export interface Selection {
@@ -78,6 +78,9 @@ export async function refreshWorker(
 
 /** Makes good what a power cut between two renames has left, or a file that was lost; everything else stays as it is. */
 export async function repairPki(paths: Paths, identity: Identity): Promise<void> {
+  for (const { place, file } of leavesOf(identity)) await finishPair(paths[place], file);
+  // A worker's keys are signed elsewhere: it can make nothing itself.
+  if (identity.role === "worker") return;
   const generation = (await adminGenerationOf(paths)) ?? FIRST_ADMINS;
   await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(generation) });
   await writeKubeconfigs(paths, identity);

@@ -54,11 +54,24 @@ export class Renewal {
       if (!this.#task.identity().journal) await this.#refreshDue();
       else next = AGAIN_AFTER_FAILURE_MS;
     } catch (error) {
-      log.warning(`certificates could not be refreshed by themselves: ${messageOf(error)}; trying again`);
-      next = AGAIN_AFTER_FAILURE_MS;
+      const expired = await this.#expiredIdentity();
+      log.warning(
+        `certificates could not be refreshed by themselves: ${messageOf(error)}; ${expired ?? "trying again"}`,
+      );
+      if (!expired) next = AGAIN_AFTER_FAILURE_MS;
     }
     if (!this.#isStopped)
       this.#timer = setTimeout(() => this.start(), next * (1 + Math.random() / 2)).unref();
+  }
+
+  /** A worker that slept through the end of its own certificate is known to nobody any more. */
+  async #expiredIdentity(): Promise<string | undefined> {
+    const { paths } = this.#task;
+    const identity = this.#task.identity();
+    if (identity.role !== "worker") return undefined;
+    const facts = await leafFacts(paths, { place: "certificates", file: "server" }).catch(() => undefined);
+    if (!facts || facts.expires.getTime() > this.#task.now()) return undefined;
+    return `this node's own certificate ended at ${facts.expires.toISOString()}, and with it its right to ask for another: remove it (k8s remove-node ${identity.name} --force on a control plane) and let it join anew`;
   }
 
   /** Each keeps the lifetime that it was given. */

@@ -49,14 +49,21 @@ export async function listenOnTls(
   return server;
 }
 
+interface Subject {
+  readonly CN?: string;
+  readonly O?: string | string[];
+}
+const CREDENTIAL = /^k8sd:credential:([0-9a-f]+)$/;
 const NODE_NAME = /^k8sd:(control-plane|worker):([a-z0-9.-]+)$/;
 
 /** Only a certificate of k8sd's own authority names a caller; what it says was decided by a control plane. */
 export function callerOf(socket: TLSSocket): Caller {
   if (!socket.authorized) return { kind: "unknown" };
-  const commonName: unknown = socket.getPeerCertificate().subject.CN;
+  const { CN: commonName, O: organizations } = socket.getPeerCertificate().subject as Subject;
   const [, kind, name] = NODE_NAME.exec(String(commonName)) ?? [];
-  return kind && name ? { kind: kind as "control-plane" | "worker", name } : { kind: "unknown" };
+  if (!kind || !name) return { kind: "unknown" };
+  const [credential = ""] = [organizations ?? []].flat().flatMap((one) => CREDENTIAL.exec(one)?.[1] ?? []);
+  return { kind: kind as "control-plane" | "worker", name, credential };
 }
 
 async function serve(

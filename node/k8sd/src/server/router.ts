@@ -11,12 +11,14 @@ import {
 import { ApiError, messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 
+export interface NodeCaller {
+  readonly kind: "control-plane" | "worker";
+  readonly name: string;
+  /** Tells it from an earlier node of the same name. */
+  readonly credential: string;
+}
 /** Who is asking: the root-only socket, a control plane's daemon, a worker's daemon, or anyone. */
-export type Caller =
-  | { readonly kind: "local" }
-  | { readonly kind: "control-plane"; readonly name: string }
-  | { readonly kind: "worker"; readonly name: string }
-  | { readonly kind: "unknown" };
+export type Caller = { readonly kind: "local" } | NodeCaller | { readonly kind: "unknown" };
 
 export interface Endpoint<B = never> {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";

@@ -64,7 +64,7 @@ import { readArguments } from "../node/arguments.ts";
 import { adminKubeconfig } from "../node/kubeconfigs.ts";
 import { firstExpiry, selected } from "../pki/refresh.ts";
 import { certificatesStatus } from "../pki/status.ts";
-import { Router, type Caller } from "./router.ts";
+import { Router, type Caller, type NodeCaller } from "./router.ts";
 
 const PREFIX = "/1.0/";
 const anyone = () => true;
@@ -223,14 +223,14 @@ export function routes(daemon: Daemon): Router {
     for: nodeDaemon,
     body: reportSchema,
     handle: ({ networkProblems }, caller) =>
-      daemon.controlPlane().reports.take((caller as { name: string }).name, networkProblems),
+      daemon.controlPlane().reports.take((caller as NodeCaller).name, networkProblems),
   });
   router.add({
     method: "POST",
     path: at(RENEW_PATH),
     for: ({ kind }) => kind === "worker",
     body: renewRequestSchema,
-    handle: (body, caller) => renew(daemon.controlPlane(), (caller as { name: string }).name, body),
+    handle: (body, caller) => renew(daemon.controlPlane(), caller as NodeCaller, body),
   });
   router.add({
     method: "POST",
@@ -244,7 +244,7 @@ export function routes(daemon: Daemon): Router {
     path: at(JOINED_PATH),
     for: nodeDaemon,
     body: object({}),
-    handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as { name: string }).name),
+    handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as NodeCaller).name),
   });
   router.add({
     method: "POST",
