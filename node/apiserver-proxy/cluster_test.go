@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,9 +103,26 @@ func (s *apiServer) answer(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "forbidden", http.StatusForbidden)
 			return
 		}
+		if r.URL.Query().Get("watch") == "true" {
+			s.stream(w, r)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(slicesOf(addresses))
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// stream sends an event for what is, and one for each change, until the client goes.
+func (s *apiServer) stream(w http.ResponseWriter, r *http.Request) {
+	var sent []string
+	for r.Context().Err() == nil {
+		if now, _ := s.slices.Load().([]string); !slices.Equal(now, sent) {
+			sent = now
+			_ = json.NewEncoder(w).Encode(map[string]any{"type": "MODIFIED", "object": slicesOf(now)})
+			w.(http.Flusher).Flush()
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -220,6 +238,18 @@ func (c *testCluster) condition(address string) condition {
 		}
 	}
 	return unknown
+}
+
+// holds counts what is held open by a server.
+func (c *testCluster) holds(address string) int {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	for _, s := range c.pool.servers {
+		if s.address == address {
+			return len(s.connections)
+		}
+	}
+	return 0
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -50,18 +51,62 @@ func (k *keeper) readFile(ctx context.Context) {
 	}
 }
 
-// refresh asks the cluster for its API servers; a first time soon after the start.
+// refresh keeps to the API servers that the cluster names: it asks soon after the start, then follows what changes, and asks anew
+// every interval. To ask alone is not enough: a worker that joined by the only API server would not know the others for an interval.
 func (k *keeper) refresh(ctx context.Context, interval time.Duration) {
+	pause := min(interval, 2*time.Second)
 	told := ""
-	for sleep(ctx, min(interval, 2*time.Second)); ctx.Err() == nil; sleep(ctx, interval) {
+	for sleep(ctx, pause); ctx.Err() == nil; sleep(ctx, pause) {
 		problem := ""
-		if err := k.refreshOnce(ctx); err != nil {
+		err := k.refreshOnce(ctx)
+		if err == nil {
+			err = k.follow(ctx, interval)
+		}
+		if err != nil {
 			problem = err.Error()
 		}
 		if problem != "" && problem != told {
 			log.Printf("keeping the API servers known before: %s", problem)
 		}
 		told = problem
+	}
+}
+
+// follow watches the slices by one API server, for an interval or until that server fails, and asks again at each change.
+func (k *keeper) follow(ctx context.Context, interval time.Duration) error {
+	order := k.servers.order()
+	if len(order) == 0 {
+		return nil
+	}
+	s := order[0]
+	ctx, cancel := context.WithTimeout(ctx, interval)
+	defer cancel()
+	defer k.servers.hold(s, cancel)()
+	response, err := get(ctx, k.creds, s.address, slicesPath+"&watch=true")
+	if err == nil {
+		defer response.Body.Close()
+		err = k.eachChange(ctx, response)
+	}
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("cannot follow the API servers by %s: %w", s.address, err)
+}
+
+func (k *keeper) eachChange(ctx context.Context, watch *http.Response) error {
+	if watch.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answered %s", watch.Status)
+	}
+	for changes := json.NewDecoder(io.LimitReader(watch.Body, 1<<24)); ; {
+		var change struct{} // that there is one is enough: the list is asked for as a whole
+		if err := changes.Decode(&change); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := k.refreshOnce(ctx); err != nil {
+			return err
+		}
 	}
 }
 

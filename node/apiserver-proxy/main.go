@@ -53,7 +53,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.endpoints, "endpoints", "", `JSON `+"`file`"+` with the API servers: {"endpoints":["10.0.0.1:6443"]}; kept up to date`)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` with the CA and the credentials of this node, a kubeconfig written as JSON")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:6443", "`address` to listen on")
-	flags.DurationVar(&o.refresh, "refresh-interval", 30*time.Second, "how often the cluster is asked for its API servers; 0 turns it off, else at least 15s")
+	flags.DurationVar(&o.refresh, "refresh-interval", 30*time.Second, "how often the cluster is asked for its API servers, besides following their changes; 0 turns both off, else at least 15s")
 	showVersion := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -35,7 +35,7 @@ type server struct {
 	condition   condition
 	failures    int
 	gone        bool
-	connections map[io.Closer]struct{}
+	connections map[*connection]struct{}
 	kick        chan struct{}
 	stop        context.CancelFunc
 }
@@ -96,7 +96,7 @@ func (p *pool) set(ctx context.Context, addresses []string) {
 
 func (p *pool) start(ctx context.Context, address string) *server {
 	ctx, stop := context.WithCancel(ctx)
-	s := &server{address: address, connections: map[io.Closer]struct{}{}, kick: make(chan struct{}, 1), stop: stop}
+	s := &server{address: address, connections: map[*connection]struct{}{}, kick: make(chan struct{}, 1), stop: stop}
 	go p.watchServer(ctx, s)
 	return s
 }
@@ -200,7 +200,7 @@ func (p *pool) cutParked() {
 
 func (s *server) cut() {
 	for c := range s.connections {
-		c.Close()
+		c.end()
 	}
 }
 
@@ -244,12 +244,16 @@ func (p *pool) suspect(s *server) {
 	}
 }
 
-// hold registers a connection to be closed when its server fails; the result ends that.
-func (p *pool) hold(s *server, c io.Closer) (release func()) {
+// connection is what depends on one API server.
+type connection struct{ end func() }
+
+// hold registers what is to be ended when a server fails; the result takes that back.
+func (p *pool) hold(s *server, end func()) (release func()) {
+	c := &connection{end}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.gone {
-		c.Close()
+		c.end()
 	}
 	s.connections[c] = struct{}{}
 	return func() {

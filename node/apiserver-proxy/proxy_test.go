@@ -124,6 +124,23 @@ func TestTheClusterNamesItsAPIServers(t *testing.T) {
 	}
 }
 
+func TestAnAPIServerThatComesIsKnownBeforeTheOnlyOtherFails(t *testing.T) {
+	c := newCluster(t, 2)
+	first, second := c.servers[0], c.servers[1]
+	first.slices.Store([]string{first.address})
+	second.slices.Store([]string{second.address})
+	c.start(t, first.address)
+	go c.keeper.refresh(t.Context(), time.Minute)
+	eventually(t, "the list is followed", func() bool { return c.holds(first.address) > 0 })
+	first.slices.Store([]string{first.address, second.address})
+	eventually(t, "the second is known", func() bool { return len(c.pool.addresses()) == 2 })
+	first.unready.Store(true)
+	eventually(t, "a server that fails is followed no longer", func() bool { return slices.Equal(c.pool.addresses(), []string{second.address}) })
+	if who := c.who(t); who != second.address {
+		t.Fatalf("reached %s", who)
+	}
+}
+
 func TestAnEmptyAnswerKeepsTheList(t *testing.T) {
 	c := newCluster(t, 1)
 	c.start(t)

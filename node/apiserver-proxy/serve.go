@@ -37,7 +37,7 @@ func pass(ctx context.Context, client net.Conn, servers *pool) {
 			servers.suspect(s)
 			continue
 		}
-		release := servers.hold(s, both{client, upstream})
+		release := servers.hold(s, func() { client.Close(); upstream.Close() })
 		join(client, upstream)
 		release()
 		return
@@ -54,11 +54,6 @@ func pass(ctx context.Context, client net.Conn, servers *pool) {
 func dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", address)
 }
-
-// both closes the two ends of a joined connection.
-type both struct{ client, upstream net.Conn }
-
-func (b both) Close() error { return errors.Join(b.client.Close(), b.upstream.Close()) }
 
 // join copies both ways until both sides have said all; the kernel moves the bytes.
 func join(a, b net.Conn) {
