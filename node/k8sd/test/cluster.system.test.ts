@@ -257,13 +257,11 @@ test("a worker that was removed while it was away cannot come back by itself", a
   await machines.kill("w2");
   await must("c1", ["k8s", "remove-node", "w2", "--force"]);
   await boot("w2");
-  await eventually("its kubelet has been refused", async () =>
-    (await shell("w2", "journalctl -u snap.k8s.kubelet --no-pager -b")).includes("credential revoked"),
-  );
-  expect(await kubectl("c1", "get", "nodes", "-o", "name")).not.toContain("w2");
-  await eventually("it has left by itself", async () =>
-    (await exec("w2", ["k8s", "status"])).stderr.includes("not part of a Kubernetes cluster"),
-  );
+  // Its daemon may hear of the removal before its kubelet is refused; test/e2e-node has one that never hears.
+  await eventually("it has left by itself", async () => {
+    expect(await kubectl("c1", "get", "nodes", "-o", "name")).not.toContain("w2");
+    return (await exec("w2", ["k8s", "status"])).stderr.includes("not part of a Kubernetes cluster");
+  });
 });
 
 test("a worker tells about itself", async () => {
