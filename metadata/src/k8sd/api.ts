@@ -133,7 +133,12 @@ export interface ClusterStatus extends Record<FeatureName, FeatureStatus> {
   ready?: boolean;
   members: NodeStatus[];
   config: UserFacingClusterConfig;
-  datastore: { type: "etcd" | "external"; servers?: string[] };
+  datastore: {
+    type: "etcd" | "external";
+    servers?: string[];
+    /** Ours: what is wrong with a managed etcd; absent if nothing is. */
+    problems?: string[];
+  };
 }
 
 export interface GetClusterStatusResponse {

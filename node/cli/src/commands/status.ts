@@ -140,12 +140,12 @@ function highAvailability(voters: number): string {
 function plainStatus(found: ClusterStatus): string {
   const voters = found.members.filter((member) => member["datastore-role"] === "voter");
   const nodes = found.members.map((member) => `${member.address} (${member["datastore-role"] ?? "unknown"})`);
-  const { type, servers = [] } = found.datastore;
+  const { type, servers = [], problems = [] } = found.datastore;
   const lines = [
     `${label("cluster status:")}${found.ready ? "ready" : "not ready"}`,
     `${label("control plane nodes:")}${nodes.join(", ") || "none"}`,
     `${label("high availability:")}${highAvailability(voters.length)}`,
-    `${label("datastore:")}${[type, ...servers].join(" ")}`,
+    `${label("datastore:")}${[[type, ...servers].join(" "), ...problems].join("; ")}`,
     ...(["network", "dns", "ingress", "load-balancer", "local-storage", "gateway"] as const).map((name) => {
       const { message, enabled } = found[name];
       return `${label(`${name}:`)}${message || (enabled ? "enabled" : "disabled")}`;

@@ -23,6 +23,7 @@ import { adminGenerationOf, adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
 import { refreshControlPlane, type Selection } from "../pki/refresh.ts";
 import { forgetStrayJoins } from "./admit.ts";
 import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
+import { Maintenance } from "./maintenance.ts";
 import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
 import { resolveClusterConfig } from "./settings.ts";
@@ -40,6 +41,8 @@ export class ControlPlane {
   readonly #network: NetworkAgent | undefined;
   readonly #watcher: NodeWatcher;
   readonly #leadership: Leadership;
+  /** Others look after an external datastore. */
+  readonly #maintenance: Maintenance | undefined;
   readonly #standing: Standing;
   readonly #reporter: Reporter;
   readonly reports = new Reports();
@@ -73,6 +76,8 @@ export class ControlPlane {
       onGained: () => this.features.lead(),
       onLost: () => this.features.resign(),
     });
+    const isManaged = identity.datastore.type === "etcd";
+    this.#maintenance = isManaged ? new Maintenance(this.etcd, endpointsFor(identity)[0]!) : undefined;
     this.#reporter = new Reporter(
       paths,
       () => upwards.identity(),
@@ -94,6 +99,7 @@ export class ControlPlane {
     ]);
     const plane = new ControlPlane(paths, identity, upwards, { kube, etcd });
     plane.#leadership.start();
+    plane.#maintenance?.start();
     void plane.#followStore();
     void plane.#watcher.run();
     void releaseStaleLeases(kube, identity.name, plane.#ending.signal);
@@ -111,6 +117,7 @@ export class ControlPlane {
     this.#watcher.stop();
     await Promise.all([
       this.#leadership.stop(),
+      this.#maintenance?.stop(),
       this.#changes.stop(),
       this.#refreshes.stop(),
       this.features.stop(),

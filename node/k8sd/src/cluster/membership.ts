@@ -306,7 +306,8 @@ export async function removeMemberOf(plane: ControlPlane, row: NodeRow, force: b
   }
 }
 
-async function moveLeadershipFrom(etcd: EtcdClient, member: Member): Promise<void> {
+/** Another voter leads from now on, if this one did and there is another that works. */
+export async function moveLeadershipFrom(etcd: EtcdClient, member: Member): Promise<void> {
   const { leader } = await etcd.status();
   const [url] = member.clientUrls;
   if (leader !== member.id || url === undefined) return;

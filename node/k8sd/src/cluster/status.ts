@@ -11,6 +11,7 @@ import { messageOf } from "../base/errors.ts";
 import { isReady, type NodeObject } from "../kube/client.ts";
 import { featureNamed } from "../features/registry.ts";
 import type { FeatureContext } from "../features/feature.ts";
+import { problemsOfEtcd } from "./maintenance.ts";
 import { resolveClusterConfig } from "./settings.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
@@ -18,9 +19,10 @@ const BOUND_MS = 4_000;
 
 export async function clusterStatus(plane: ControlPlane): Promise<ClusterStatus> {
   const { identity } = plane;
-  const [config, members, nodes] = await Promise.all([
+  const [config, members, datastore, nodes] = await Promise.all([
     plane.config(),
     membersOf(plane),
+    datastoreStatus(plane),
     attempt(plane.kube.list<NodeObject>("/api/v1/nodes")),
   ]);
   const resolved = resolveClusterConfig(config, identity.settings);
@@ -33,10 +35,7 @@ export async function clusterStatus(plane: ControlPlane): Promise<ClusterStatus>
     ...(ready && { ready }),
     members,
     config: shown,
-    datastore: {
-      type: identity.datastore.type,
-      ...(identity.datastore.type === "external" && { servers: [...identity.datastore.servers] }),
-    },
+    datastore,
     ...features,
   };
 }
@@ -70,6 +69,14 @@ async function membersOf(plane: ControlPlane): Promise<NodeStatus[]> {
     // Others look after the members of an external datastore: to it every control plane is alike.
     "datastore-role": isManaged ? datastoreRole(members, name) : "voter",
   }));
+}
+
+async function datastoreStatus({ etcd, identity }: ControlPlane): Promise<ClusterStatus["datastore"]> {
+  const { datastore } = identity;
+  if (datastore.type === "external") return { type: datastore.type, servers: [...datastore.servers] };
+  const { value, error } = await attempt(problemsOfEtcd(etcd));
+  const problems = value ?? [`it does not answer: ${error}`];
+  return { type: datastore.type, ...(problems.length > 0 && { problems }) };
 }
 
 /** Of this node alone. */

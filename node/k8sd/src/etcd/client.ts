@@ -36,7 +36,16 @@ export interface MemberStatus {
   readonly raftAppliedIndex: string;
   readonly dbSize: string;
   readonly dbSizeInUse: string;
+  /** Bytes from which on writes are refused. */
+  readonly dbSizeQuota: string;
+  /** Of the keys. */
+  readonly revision: string;
   readonly errors: readonly string[];
+}
+export interface Alarm {
+  readonly memberId: string;
+  /** The file of the member has reached its quota, and nobody may write; or its data are not those of the others. */
+  readonly kind: "NOSPACE" | "CORRUPT";
 }
 export interface Write {
   readonly key: string;
@@ -48,6 +57,8 @@ export interface Write {
   readonly lease?: string;
 }
 
+/** For work on a whole file of some GiB. */
+const SLOW_MS = 600_000;
 const NO_QUORUM = /no leader|request timed out|leader changed/;
 
 export class EtcdError extends Error {
@@ -85,7 +96,7 @@ interface WireMember {
   clientURLs?: string[];
 }
 interface WireStatus {
-  header: { member_id: string };
+  header: { member_id: string; revision?: string };
   leader?: string;
   isLearner?: boolean;
   raftTerm?: string;
@@ -93,6 +104,7 @@ interface WireStatus {
   raftAppliedIndex?: string;
   dbSize?: string;
   dbSizeInUse?: string;
+  dbSizeQuota?: string;
   errors?: string[];
 }
 
@@ -251,6 +263,8 @@ export class EtcdClient {
       raftAppliedIndex: wire.raftAppliedIndex ?? "0",
       dbSize: wire.dbSize ?? "0",
       dbSizeInUse: wire.dbSizeInUse ?? "0",
+      dbSizeQuota: wire.dbSizeQuota ?? "0",
+      revision: wire.header.revision ?? "0",
       errors: wire.errors ?? [],
     };
   }
@@ -260,9 +274,31 @@ export class EtcdClient {
     await this.post("maintenance/transfer-leadership", { targetID: to });
   }
 
+  async alarms(): Promise<Alarm[]> {
+    const { alarms = [] } = (await this.post("maintenance/alarm", { action: "GET" })) as {
+      alarms?: { memberID: string; alarm: Alarm["kind"] }[];
+    };
+    return alarms.map(({ memberID, alarm }) => ({ memberId: memberID, kind: alarm }));
+  }
+
+  async disarm({ memberId, kind }: Alarm): Promise<void> {
+    await this.post("maintenance/alarm", { action: "DEACTIVATE", memberID: memberId, alarm: kind });
+  }
+
+  /** Forgets what keys were before a revision; the room is free for new ones, the file stays as large as it is. */
+  async compact(revision: string): Promise<void> {
+    await this.post("kv/compaction", { revision, physical: true }, SLOW_MS);
+  }
+
+  /** Rewrites the file of the first endpoint's member, which answers nobody meanwhile. */
+  async defragment(): Promise<void> {
+    await this.post("maintenance/defragment", {}, SLOW_MS);
+  }
+
   /** True if the first endpoint that answers is in a working quorum. */
   async isHealthy(): Promise<boolean> {
-    const call = { method: "GET", path: "/health", timeoutMs: 3_000 };
+    // Whether it may grow is another question.
+    const call = { method: "GET", path: "/health?exclude=NOSPACE", timeoutMs: 3_000 };
     const { status, body } = await this.#first((https) => https.call(call));
     return status === 200 && (body as { health?: string }).health === "true";
   }

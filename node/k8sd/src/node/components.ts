@@ -117,6 +117,9 @@ function apiserverProxy(paths: Paths, { settings }: Identity): Arguments {
 export const LONE_MEMBER = { "--election-timeout": "150", "--heartbeat-interval": "30" } as const;
 export const SEVERAL_MEMBERS = { "--election-timeout": "5000", "--heartbeat-interval": "500" } as const;
 
+/** 8 GiB: the most that etcd itself recommends; its own default of 2 GiB is what large clusters stumble over. */
+const ETCD_QUOTA = String(8 * 1024 ** 3);
+
 function etcd(paths: Paths, { name, address, settings, journal }: Identity): Arguments {
   // Until it is a member a joiner's etcd must not start, also not by itself after a reboot: alone it would be a cluster.
   const isJoining = journal?.operation === "join";
@@ -141,6 +144,7 @@ function etcd(paths: Paths, { name, address, settings, journal }: Identity): Arg
     "--peer-client-cert-auth": "true",
     "--peer-key-file": pki("peer.key"),
     "--peer-trusted-ca-file": pki("ca.crt"),
+    "--quota-backend-bytes": ETCD_QUOTA,
     "--trusted-ca-file": pki("ca.crt"),
   };
 }
