@@ -62,6 +62,9 @@ test("success has the envelope of the reference", async () => {
     metadata: ["/1.0"],
   });
   expect(await client.raw("GET", "/core/1.0/ready")).toMatchObject({ status_code: 200 });
+  expect(await client.raw("GET", "/core/1.0")).toMatchObject({
+    metadata: { name: "", address: "", ready: false, extensions: [] },
+  });
 });
 
 test.each([
@@ -72,6 +75,10 @@ test.each([
   ["GET", "/1.0/nope", undefined, 404, /not found/],
   ["DELETE", "/1.0/k8sd/cluster", undefined, 501, /not implemented/],
   ["POST", "/1.0/snap/refresh", {}, 501, /not implemented/],
+  ["GET", "/core/1.0/cluster", undefined, 501, /not implemented/],
+  ["OPTIONS", "/1.0/k8sd/cluster", undefined, 404, "Method 'OPTIONS' not found"],
+  ["PATCH", "/1.0/k8sd/cluster", undefined, 501, /not implemented/],
+  ["POST", "/1.0/k8sd/worker/info", { address: "10.0.0.3" }, 503, "daemon not yet initialized"],
   ["POST", "/1.0/k8sd/cluster", "{", 400, /expected JSON/],
   ["POST", "/1.0/k8sd/cluster", {}, 400, /name: is required.*address: is required/],
   ["POST", "/1.0/k8sd/cluster", { ...bootstrap, nope: 1 }, 400, /unknown field "nope"/],

@@ -36,12 +36,17 @@ const pod = (name: string, on: string) =>
     },
   });
 
+/** Of the worker w1: used up once it has joined. */
+let usedToken = "";
+let controlPlane = "";
+
 const hardKill = "kill -9 $(systemctl show --property=MainPID --value snap.k8s.k8sd.service)";
 
 beforeAll(async () => {
   await machines.cleanup();
   await machines.prepare();
-  for (const name of ["c1", "w1"]) await node(name);
+  controlPlane = await node("c1");
+  await node("w1");
 });
 
 afterAll(async () => {
@@ -104,6 +109,7 @@ test("a worker joins with its token and becomes Ready", async () => {
     "asked again, the same token",
   ).toBe(token);
   await must("w1", ["k8s", "join-cluster", token]);
+  usedToken = token;
   await eventually("both nodes are Ready", async () => (await readyNodes("c1")).join() === "c1,w1");
   await must("w1", ["k8s", "join-cluster", token]);
   const other = (await must("c1", ["k8s", "get-join-token", "other", "--worker"])).trim();
@@ -174,21 +180,55 @@ test("the images of the package are pinned", async () => {
   for (const line of images.trim().split("\n")) expect(line).toContain("io.cri-containerd.pinned=pinned");
 });
 
+test("a worker's token shows what a worker has to know, and no keys; it is not used up by that", async () => {
+  const token = (await must("c1", ["k8s", "get-join-token", "w9", "--worker"])).trim();
+  const { secret } = JSON.parse(Buffer.from(token, "base64").toString()) as { secret: string };
+  const ask = async (name: string, worth: string, address = "10.0.0.9") =>
+    JSON.parse(
+      await shell(
+        "w1",
+        `curl -sk https://${controlPlane}:6400/1.0/k8sd/worker/info -H 'Worker-Name: ${name}' -H 'Worker-Token: ${worth}' -d '{"address":"${address}"}'`,
+      ),
+    ) as { error_code: number; error: string; metadata: Record<string, unknown> };
+  const known = await ask("w9", secret);
+  expect(known.metadata).toMatchObject({
+    apiServers: [`${controlPlane}:6443`],
+    podCIDR: "10.1.0.0/16",
+    serviceCIDR: "10.152.183.0/24",
+    clusterDomain: "cluster.local",
+    kubeletClientKey: "",
+  });
+  expect(known.metadata["ca"]).toContain("BEGIN CERTIFICATE");
+  expect(JSON.stringify(known)).not.toContain("PRIVATE KEY");
+  expect((await ask("w9", secret)).error_code, "asking uses nothing up").toBe(0);
+  expect(await ask("w8", secret)).toMatchObject({ error_code: 401, error: "invalid token" });
+  expect(await ask("w9", `worker::${"0".repeat(40)}`)).toMatchObject({ error_code: 401 });
+  expect(await ask("w9", "")).toMatchObject({ error: 'missing header "Worker-Token"' });
+  expect(await ask("w9", secret, "nowhere")).toMatchObject({ error_code: 400 });
+  await must("c1", ["k8s", "remove-node", "w9"]);
+  expect(await ask("w9", secret)).toMatchObject({ error_code: 401 });
+});
+
 test("wrong tokens are refused, and leave nothing", async () => {
   await node("w2");
+  const expired = (
+    await must("c1", ["k8s", "get-join-token", "w2", "--worker", "--expires-in", "1s"])
+  ).trim();
   const token = (await must("c1", ["k8s", "get-join-token", "other", "--worker"])).trim();
   const foreign = JSON.parse(Buffer.from(token, "base64").toString()) as Record<string, unknown>;
   const encode = (fields: object) =>
     Buffer.from(JSON.stringify({ ...foreign, ...fields })).toString("base64");
   const cases = [
+    ["expired", expired, "invalid token"],
+    ["used before", usedToken, "invalid token", "w1"],
     ["of another name", token, "invalid token"],
     ["forged", encode({ secret: `worker::${"0".repeat(40)}` }), "invalid token"],
     ["of another authority", encode({ fingerprint: "0".repeat(64) }), "does not show the certificate"],
     ["of another kind", encode({ kind: undefined }), "another kind of k8sd"],
     ["no token", "nonsense", "Cannot read the join token"],
   ] as const;
-  for (const [what, text, reason] of cases) {
-    const result = await exec("w2", ["k8s", "join-cluster", text]);
+  for (const [what, text, reason, name = "w2"] of cases) {
+    const result = await exec("w2", ["k8s", "join-cluster", text, "--name", name]);
     expect(result, what).toMatchObject({ exitCode: 1 });
     expect(result.stderr, what).toContain(reason);
     expect((await exec("w2", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");

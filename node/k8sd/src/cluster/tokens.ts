@@ -105,6 +105,13 @@ export class Tokens {
     return row;
   }
 
+  /** Uses nothing up. @throws ApiError 401 unless this is the valid token of a worker of this name */
+  async checkWorker(name: string, secret: string): Promise<void> {
+    const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
+    const isRight = row?.role === "worker" && matches(row, secret, row.boundTo ?? "");
+    if (!isRight) throw new ApiError(401, "invalid token");
+  }
+
   revoke = (name: string): Promise<void> =>
     this.#store.commit([{ key: this.#store.tokenKey(name), value: undefined }]);
 

@@ -30,22 +30,38 @@ export async function listenOnSocket(router: Router, path: string): Promise<Serv
 /** What can be changed while the server runs: its next connections show it. */
 export const secureContext = (tls: Required<TlsMaterial>) => ({ ...tls, minVersion: "TLSv1.2" as const });
 
+/** What a stranger may take of the daemon's time. */
+export interface Limits {
+  readonly connections: number;
+  readonly handshakeMs: number;
+  readonly headersMs: number;
+  readonly requestMs: number;
+}
+const LIMITS: Limits = { connections: 256, handshakeMs: 10_000, headersMs: 10_000, requestMs: 30_000 };
+
 export async function listenOnTls(
   router: Router,
   address: string,
   tls: Required<TlsMaterial>,
-  port = K8SD_PORT,
+  { port = K8SD_PORT, limits = LIMITS }: { readonly port?: number; readonly limits?: Limits } = {},
 ): Promise<TlsServer> {
-  const options = { ...secureContext(tls), requestCert: true, rejectUnauthorized: false };
+  const options = {
+    ...secureContext(tls),
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: limits.handshakeMs,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    // How often the two are looked after; by default they would be late by half a minute.
+    connectionsCheckingInterval: Math.ceil(limits.headersMs / 4),
+  };
   const server = createTlsServer(
     options,
     (request, response) => void serve(router, request, response, callerOf(request.socket as TLSSocket)),
   );
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, address, resolve));
   server.on("error", () => undefined);
-  server.maxConnections = 256;
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 30_000;
+  server.maxConnections = limits.connections;
   return server;
 }
 
@@ -76,7 +92,8 @@ async function serve(
   if (text === undefined)
     return reply(response, 413, failure(413, `request body exceeds ${MAX_BODY_BYTES} bytes`), true);
   const path = (request.url ?? "/").split("?")[0]!;
-  const { status, body } = await router.answer({ method: request.method ?? "GET", path, text, caller });
+  const { method = "GET", headers } = request;
+  const { status, body } = await router.answer({ method, path, text, caller, headers });
   reply(response, status, body);
 }
 

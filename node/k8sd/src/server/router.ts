@@ -28,19 +28,24 @@ export interface Endpoint<B = never> {
   readonly body?: Schema<B>;
   /** Its answers have a form of their own: the handler gives status and body. */
   readonly isRaw?: boolean;
-  handle(body: B, caller: Caller): unknown;
+  handle(body: B, caller: Caller, headers: Headers): unknown;
 }
+/** By lower-case name. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 export interface Incoming {
   readonly method: string;
   readonly path: string;
   readonly text: string;
   readonly caller: Caller;
+  readonly headers?: Headers;
 }
 export interface Outgoing {
   readonly status: number;
   readonly body: SuccessEnvelope<unknown> | ErrorEnvelope | object;
 }
 
+/** Others are no methods of this API anywhere. */
+const METHODS = new Set(["GET", "POST", "PUT", "DELETE", "PATCH"]);
 const isTrusted = ({ kind }: Caller) => kind === "local" || kind === "control-plane";
 
 export class Router {
@@ -64,11 +69,11 @@ export class Router {
     }
   }
 
-  async #handle({ method, path, text, caller }: Incoming): Promise<Outgoing> {
+  async #handle({ method, path, text, caller, headers = {} }: Incoming): Promise<Outgoing> {
     const endpoint = this.#find(method, path);
     if (!(endpoint.for ?? isTrusted)(caller)) throw new ApiError(403, "not authorized");
     const body = endpoint.body ? parseBody(endpoint.body, text) : undefined;
-    const answer = await endpoint.handle(body as never, caller);
+    const answer = await endpoint.handle(body as never, caller, headers);
     if (endpoint.isRaw) return answer as Outgoing;
     return { status: 200, body: success(answer === undefined ? {} : answer) };
   }
@@ -76,6 +81,7 @@ export class Router {
   #find(method: string, path: string): Endpoint<never> {
     const found = this.#endpoints.get(`${method} ${path}`);
     if (found) return found;
+    if (!METHODS.has(method)) throw new ApiError(404, `Method '${method.slice(0, 32)}' not found`);
     const known = [...this.#endpoints.values()].some((endpoint) => endpoint.path === path);
     throw known
       ? new ApiError(501, `method ${method} is not implemented for ${path}`)

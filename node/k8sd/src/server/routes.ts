@@ -60,7 +60,9 @@ import { removeNode } from "../cluster/remove.ts";
 import { checkNodeName } from "../cluster/settings.ts";
 import { clusterStatus, ownDatastoreRole } from "../cluster/status.ts";
 import { decodeToken, Tokens } from "../cluster/tokens.ts";
+import { workerInfo, workerInfoRequestSchema } from "../cluster/worker-info.ts";
 import { readArguments } from "../node/arguments.ts";
+import { readManifest } from "../node/package.ts";
 import { adminKubeconfig } from "../node/kubeconfigs.ts";
 import { firstExpiry, selected } from "../pki/refresh.ts";
 import { certificatesStatus } from "../pki/status.ts";
@@ -74,7 +76,6 @@ const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
 
 /** Named, so that a client learns that this is a matter of the version, not of its spelling. */
 const NOT_YET = [
-  ["POST", "worker/info"],
   ["POST", "k8sd/refresh-certs/update"],
   ["POST", "x/capi/generate-join-token"],
   ["POST", "x/capi/remove-node"],
@@ -87,11 +88,25 @@ const NOT_YET = [
   ["POST", "snap/refresh-status"],
 ] as const;
 
+/** What the reference's daemons say to each other, mostly about a database that this one does not have. */
+const CLUSTERING = [
+  ["GET", "/core/1.0/cluster"],
+  ["GET", "/core/1.0/daemon"],
+  ["GET", "/core/control/tokens"],
+  ["POST", "/core/control/tokens"],
+  ["POST", "/core/control"],
+  ["POST", "/core/control/shutdown"],
+  ["POST", "/core/internal/cluster"],
+  ["POST", "/core/internal/heartbeat"],
+  ["POST", "/core/internal/sql"],
+] as const;
+
 export function routes(daemon: Daemon): Router {
   const router = new Router();
   const at = (path: string) => PREFIX + path;
   router.add({ method: "GET", path: "/", for: anyone, handle: () => ["/1.0"] });
   router.add({ method: "GET", path: "/core/1.0/ready", handle: () => ({}) });
+  router.add({ method: "GET", path: "/core/1.0", for: anyone, handle: () => daemonFacts(daemon) });
   router.add({
     method: "GET",
     path: at("k8sd/cluster"),
@@ -133,6 +148,13 @@ export function routes(daemon: Daemon): Router {
     handle: (body) => setClusterConfig(daemon.controlPlane(), body),
   });
   router.add({ method: "GET", path: at(ENDPOINTS.getNodeStatus.path), handle: () => nodeStatus(daemon) });
+  router.add({
+    method: "POST",
+    path: at("k8sd/worker/info"),
+    for: anyone,
+    body: workerInfoRequestSchema,
+    handle: ({ address }, _, headers) => workerInfo(daemon.controlPlane(), headers, address),
+  });
   router.add({
     method: "GET",
     path: at("k8sd/kubeconfig"),
@@ -281,10 +303,11 @@ export function routes(daemon: Daemon): Router {
     body: object({ name: text() }),
     handle: ({ name }) => leave(daemon, name),
   });
-  for (const [method, path] of NOT_YET)
+  const missing = [...NOT_YET.map(([method, path]) => [method, at(path)] as const), ...CLUSTERING];
+  for (const [method, path] of missing)
     router.add({
       method,
-      path: at(path),
+      path,
       for: anyone,
       handle: () => {
         throw notImplemented(`${method} ${path}`);
@@ -394,6 +417,18 @@ async function runRefresh(daemon: Daemon, body: RefreshRunRequest): Promise<Refr
     throw new ApiError(400, `expiration-seconds: expected ${SHORTEST_LIFE_S} or more, got ${seconds}`);
   await daemon.refreshCertificates({ names, ...(seconds > 0 && { lifetimeMs: seconds * 1000 }) }, extraSans);
   return { "expiration-seconds": await firstExpiry(daemon.paths, daemon.joined(), names) };
+}
+
+/** For anyone, as everywhere: what a daemon is called and whether it serves is no secret. */
+async function daemonFacts({ paths, identity, underWay }: Daemon) {
+  const { version } = await readManifest(paths.package).catch(() => ({ version: "unknown" }));
+  return {
+    name: identity?.name ?? "",
+    address: identity ? `${identity.address}:6400` : "",
+    version,
+    ready: identity !== undefined && underWay === undefined,
+    extensions: [],
+  };
 }
 
 async function nodeStatus(daemon: Daemon): Promise<GetNodeStatusResponse> {
