@@ -3,7 +3,7 @@
  * vitest run whose own counts are added. Closes with one line, `N passed, N failed, N skipped`, and the reason of each skip.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -66,12 +66,14 @@ const environments: Record<string, Environment> = {
   },
   faults: {
     about:
-      "long runs: random histories of the model, up killed at random moments, image collection (seeds are printed)",
+      "long runs: random histories of the model, nodes and up killed at random moments, image collection (seeds are printed)",
     onDemand: true,
     needsHost: true,
     run: async () => {
       process.env["CANTRIP_HISTORIES"] ??= "2000";
-      return sum(await vitest("unit", "model/test/property"), await vitest("system", "test/faults/"));
+      process.env["CANTRIP_NODE_FAULTS"] ??= "20";
+      const histories = await vitest("unit", "model/test/property.test.ts");
+      return sum(histories, await vitest("system", "node/k8sd/test/faults.system.test.ts", "test/faults/"));
     },
   },
 };
@@ -107,7 +109,7 @@ async function all(list: readonly Check[]): Promise<Tally> {
   return tally;
 }
 
-/** Runs one vitest project on the given folders; a run that produces no report, or no test, counts as one failure. */
+/** Runs one vitest project on the given folders and files; a run that produces no report, or no test, counts as one failure. */
 async function vitest(project: string, ...folders: string[]): Promise<Tally> {
   const report = join(scratch, `${project}-${folders.join("-").replaceAll("/", "_")}.json`);
   const argv = [
@@ -119,9 +121,16 @@ async function vitest(project: string, ...folders: string[]): Promise<Tally> {
     "--reporter=json",
     `--outputFile.json=${report}`,
   ];
-  // A filter matches anywhere in a path: without the top, `node/` would be test/e2e-node/, too.
-  const code = await run([...argv, ...folders.map((folder) => `${top}/${folder}`)]);
+  const code = await run([...argv, ...folders.flatMap(testsAt)]);
   return tallyOf(report, code, `${project} ${folders.join(" ")}`);
+}
+
+/** A filter of vitest matches anywhere in a path, so that `node/` were test/e2e-node/, too: files are named instead. */
+function testsAt(place: string): string[] {
+  const options = { cwd: top, exclude: (name: string) => name.endsWith("node_modules") };
+  const files = place.endsWith("/") ? globSync(`${place}**/*.system.test.ts`, options) : [place];
+  if (files.length === 0) throw new Error(`no tests are below ${place}`);
+  return files;
 }
 
 /** The tests run inside; their report comes out. Their counts are theirs. */

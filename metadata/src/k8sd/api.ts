@@ -1,6 +1,6 @@
 /** Request and response bodies of k8sd's REST API, and the table of its endpoints (prefix `/1.0/`). */
-import { bootstrapConfigSchema, userFacingClusterConfigSchema } from "./config.ts";
-import type { FeatureName, UserFacingClusterConfig } from "./config.ts";
+import { bootstrapConfigSchema, certificatesUpdateSchema, userFacingClusterConfigSchema } from "./config.ts";
+import type { CertificatesUpdate, FeatureName, UserFacingClusterConfig } from "./config.ts";
 import { anything, flag, integer, list, object, text, type Infer, type Schema } from "./schema.ts";
 
 /** Durations are integer nanoseconds everywhere in this API. */
@@ -195,6 +195,7 @@ export const ENDPOINTS = {
   getCertificatesStatus: { method: "GET", path: "k8sd/certs-status" },
   planRefresh: { method: "POST", path: "k8sd/refresh-certs/plan", body: refreshPlanRequestSchema },
   runRefresh: { method: "POST", path: "k8sd/refresh-certs/run", body: refreshRunRequestSchema },
+  updateCertificates: { method: "POST", path: "k8sd/refresh-certs/update", body: certificatesUpdateSchema },
   revokeAdmins: { method: "POST", path: "x/cantrip/revoke-admin" },
   createAuthToken: { method: "POST", path: "kubernetes/auth/tokens", body: authTokenRequestSchema },
   revokeAuthToken: { method: "DELETE", path: "kubernetes/auth/tokens", body: revokeTokenRequestSchema },
@@ -219,6 +220,7 @@ export interface Requests {
   getCertificatesStatus: void;
   planRefresh: RefreshPlanRequest;
   runRefresh: RefreshRunRequest;
+  updateCertificates: CertificatesUpdate;
   revokeAdmins: void;
   createAuthToken: AuthTokenRequest;
   revokeAuthToken: RevokeTokenRequest;
@@ -242,6 +244,7 @@ export interface Responses {
   getCertificatesStatus: CertificatesStatusResponse;
   planRefresh: RefreshPlanResponse;
   runRefresh: RefreshRunResponse;
+  updateCertificates: Empty;
   revokeAdmins: { generation: number };
   createAuthToken: TokenResponse;
   revokeAuthToken: null;

@@ -120,6 +120,12 @@ export const bootstrapConfigSchema = object({
 });
 export type BootstrapConfig = Infer<typeof bootstrapConfigSchema>;
 
+/** Certificates of a running node that an operator renews; those of etcd beyond what the reference takes. */
+export const certificatesUpdateSchema = object(
+  certificates(USER_CERTIFICATES.filter((name) => !name.endsWith("ca"))),
+);
+export type CertificatesUpdate = Infer<typeof certificatesUpdateSchema>;
+
 export const controlPlaneJoinConfigSchema = object({
   "extra-sans": list(text({ maxLength: 253 })),
   ...certificates([

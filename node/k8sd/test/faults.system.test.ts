@@ -1,5 +1,5 @@
 /**
- * Bootstrap, joins and removals, each hurt at a random moment. Two seeds by default, other ones at each run; all of them in
+ * Bootstrap, joins, refreshes of certificates and removals, each hurt at a random moment. Two seeds by default, other ones at each run; all of them in
  * `scripts/test faults`. CANTRIP_SEED=N replays one, CANTRIP_NODE_FAULTS=N runs so many.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,9 +10,11 @@ import {
   joinTo,
   problemsOf,
   randomness,
+  refreshOn,
   remainsOf,
   removeBy,
   survive,
+  unfitKeysOf,
 } from "./faults.ts";
 import { eventually, kubectl, machines } from "./machines.ts";
 
@@ -54,6 +56,13 @@ test.each(seeds)("nothing is lost and nothing is left over, seed %i", async (see
   await whole("c1", ["c1", "c2", "w1"]);
   await survive("the join of a third", hurt(["c1", "c2", "c3"], 12_000), joinTo("c2", "c3"));
   await whole("c3", ["c1", "c2", "c3", "w1"]);
+
+  for (const name of [random() < 0.5 ? "c1" : "c2", "w1"]) {
+    const what = `the refresh of ${name}'s certificates`;
+    await survive(what, hurt([name, "c3"], 3_000), refreshOn(name));
+    await eventually(`${what} is whole`, async () => (await unfitKeysOf(name)) === "");
+  }
+  await whole("c2", ["c1", "c2", "c3", "w1"]);
 
   await survive("the removal of a control plane", hurt(["c1", "c2", "c3"], 9_000), removeBy("c1", "c2"));
   await whole("c1", ["c1", "c3", "w1"]);

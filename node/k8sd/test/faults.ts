@@ -100,6 +100,34 @@ export const removeBy = (via: string, name: string) => async () => {
   return { done: exitCode === 0, said: stderr };
 };
 
+/** All of a node's certificates; done once their end says so. */
+export const refreshOn = (name: string) => async () => {
+  const { exitCode, stderr } = await exec(name, ["k8s", "refresh-certs", "--expires-in", "200d"]);
+  return { done: exitCode === 0, said: stderr };
+};
+
+const UNFIT = `
+const { readdirSync, readFileSync, existsSync } = require("node:fs");
+const { createPrivateKey, X509Certificate } = require("node:crypto");
+for (const place of process.argv.slice(1))
+  for (const file of readdirSync(place, { recursive: true }).map(String)) {
+    if (file.endsWith(".next")) console.log(place + "/" + file);
+    const key = place + "/" + file.replace(/crt$/, "key");
+    if (!file.endsWith(".crt") || !existsSync(key)) continue;
+    const certificate = new X509Certificate(readFileSync(place + "/" + file));
+    if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(key)))) console.log(key);
+  }`;
+
+/** Keys of a node that do not belong to the certificate beside them, and what a replacement has left; empty if all is well. */
+export const unfitKeysOf = (name: string): Promise<string> =>
+  must(name, [
+    "/opt/k8s/current/runtime/bin/node",
+    "-e",
+    UNFIT,
+    "/etc/kubernetes/pki",
+    "/var/snap/k8s/common/var/lib/k8sd/state/certificates",
+  ]);
+
 interface NodeList {
   readonly items: readonly {
     readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };

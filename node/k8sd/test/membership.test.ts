@@ -87,7 +87,7 @@ describe("the files that control planes share", () => {
   let from: Paths;
   let to: Paths;
   let folder: string;
-  const managed = { datastore: { type: "etcd" } } as const;
+  const managed = { datastore: { type: "etcd" }, externalAuthorities: [] } as const;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "k8sd-shared-"));
     from = pathsBelow(join(folder, "from"));

@@ -22,8 +22,9 @@ const request: Subjects = {
   datastore: { type: "etcd" },
   settings: resolveSettings({ "cluster-config": { dns: { "cluster-domain": "k8s.example" } } }),
   extraSans: ["api.example.com", "203.0.113.5"],
+  externalAuthorities: [],
 };
-const identity = { ...request, role: "control-plane" } as unknown as Identity;
+const identity = { ...request, role: "control-plane", supplied: [] } as unknown as Identity;
 const certificate = async (name: string) =>
   new X509Certificate(await readFile(join(paths.pki, `${name}.crt`), "utf8"));
 

@@ -40,6 +40,8 @@ describe("a control plane", () => {
     datastore: { type: "etcd" },
     settings: resolveSettings({}),
     extraSans: [],
+    externalAuthorities: [],
+    supplied: [],
   } as unknown as Identity;
   const file = (name: string) => readFile(join(paths.pki, name), "utf8");
 

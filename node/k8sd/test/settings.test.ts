@@ -6,7 +6,6 @@ import {
   checkAddress,
   checkNodeName,
   problemsOfBootstrap,
-  problemsOfJoin,
   resolveClusterConfig,
   resolveSettings,
 } from "../src/cluster/settings.ts";
@@ -34,7 +33,6 @@ test.each<[BootstrapConfig, RegExp]>([
   ],
   [{ ...external, "etcd-port": 2379 }, /etcd-port needs datastore-type to be etcd/],
   [{ "datastore-servers": ["https://x:2379"] }, /needs datastore-type to be external/],
-  [{ "ca-crt": "PEM" }, /ca-crt: supplied certificates/],
   [{ "containerd-base-dir": "/x" }, /only \/ is supported/],
   [{ "etcd-port": 6443 }, /must differ/],
   [{ "control-plane-taints": ["a=b:Never"] }, /key=value:effect/],
@@ -49,7 +47,6 @@ test.each<[BootstrapConfig, RegExp]>([
 
 test("an empty value of a certificate counts as unset, and a foreign client's features as asked for", () => {
   expect(problemsOfBootstrap({ "ca-crt": "", "cluster-config": { gateway: { enabled: true } } })).toEqual([]);
-  expect(problemsOfJoin({ "kubelet-crt": "PEM" })).toHaveLength(1);
 });
 
 test("defaults follow from the service range", () => {

@@ -26,15 +26,13 @@ beforeAll(async () => {
     k8sdLeaf("worker", { name: "w1", address: "127.0.0.1", credential: "cd" }),
   );
   clients["stranger with the same names"] = await issue(foreign, leaf);
-  const router = new Router()
-    .add({ method: "GET", path: "/x", handle: (_, caller) => caller })
-    .add({
-      method: "POST",
-      path: "/open",
-      for: () => true,
-      body: object({ a: text() }),
-      handle: () => "hello",
-    });
+  const router = new Router().add({ method: "GET", path: "/x", handle: (_, caller) => caller }).add({
+    method: "POST",
+    path: "/open",
+    for: () => true,
+    body: object({ a: text() }),
+    handle: () => "hello",
+  });
   server = await listenOnTls(
     router,
     "127.0.0.1",

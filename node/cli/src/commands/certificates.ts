@@ -1,10 +1,13 @@
 /** certs-status, refresh-certs, revoke-admin. */
-import type { CertificatesStatusResponse } from "@cantrip/metadata/k8sd";
+import { certificatesUpdateSchema, type CertificatesStatusResponse } from "@cantrip/metadata/k8sd";
 import type { Command } from "commander";
 import { ask, parseDuration, parseTimeout, print, requireRoot, type Format } from "../context.ts";
+import { readConfig } from "../documents.ts";
+import { UserError } from "../errors.ts";
 import { formatOption, timeoutOption } from "../options.ts";
 
 interface RefreshFlags {
+  externalCertificates?: string;
   expiresIn?: string;
   extraSans: string[];
   certificates?: string;
@@ -24,6 +27,10 @@ export function certificateCommands(program: Command): void {
     .option("--expires-in <duration>", "how long they live: 5y, 4mo, 2d, 90m, 1h30m (default: 1y)")
     .option("--extra-sans <name>", "a further name or address of this node; may be repeated", collect, [])
     .option("--certificates <names>", "only these, by their names in certs-status, separated by commas")
+    .option(
+      "--external-certificates <file>",
+      "take the certificates and keys in this file (NAME-crt, NAME-key) instead, - for standard input",
+    )
     .addOption(timeoutOption("90s"))
     .addOption(formatOption())
     .action(refreshCertificates);
@@ -40,6 +47,7 @@ const collect = (value: string, before: string[]) => [...before, ...value.split(
 async function refreshCertificates(flags: RefreshFlags): Promise<void> {
   requireRoot();
   const timeoutMs = parseTimeout(flags.timeout);
+  if (flags.externalCertificates !== undefined) return updateCertificates(flags, timeoutMs);
   const lifetimeMs = parseDuration(flags.expiresIn ?? "1y");
   const certificates = (flags.certificates ?? "").split(",").filter(Boolean);
   const { seconds: seed } = await ask("refresh the certificates", "planRefresh", { certificates }, timeoutMs);
@@ -56,6 +64,19 @@ async function refreshCertificates(flags: RefreshFlags): Promise<void> {
     `Certificates have been successfully refreshed, and will expire at ${expires.replace("T", " ").replace(/\.\d+Z$/, " +0000 UTC")}.`,
     { expires },
   );
+}
+
+async function updateCertificates(flags: RefreshFlags, timeoutMs: number): Promise<void> {
+  const others = [
+    ...(flags.expiresIn === undefined ? [] : ["--expires-in"]),
+    ...(flags.extraSans.length === 0 ? [] : ["--extra-sans"]),
+    ...(flags.certificates === undefined ? [] : ["--certificates"]),
+  ];
+  if (others.length > 0)
+    throw new UserError(`${others.join(", ")}: the certificates in the file are as they are; leave it out`);
+  const config = await readConfig(flags.externalCertificates!, certificatesUpdateSchema);
+  await ask("take the certificates", "updateCertificates", config, timeoutMs);
+  await print(flags.outputFormat, "External certificates have been successfully updated.", {});
 }
 
 async function revokeAdmin({

@@ -59,6 +59,8 @@ export type Datastore =
   /** URLs; its certificates lie in the PKI directory below etcd/. */
   | { readonly type: "external"; readonly servers: readonly string[] };
 
+export type AuthorityName = "kubernetes" | "client" | "frontProxy" | "k8sd" | "etcd";
+
 export interface Identity {
   readonly schema: 1;
   readonly clusterId: string;
@@ -68,6 +70,10 @@ export interface Identity {
   readonly address: string;
   /** Names and addresses beyond its own that this node's serving certificates are valid for. */
   readonly extraSans: readonly string[];
+  /** Authorities of the cluster whose keys are kept elsewhere: nobody here can sign for them. */
+  readonly externalAuthorities: readonly AuthorityName[];
+  /** Certificates of this node, by their names in certs-status, that an operator brought and renews. */
+  readonly supplied: readonly string[];
   /** Addresses (ip:6400) of the daemons of control planes: the way back to the cluster. */
   readonly peers: readonly string[];
   readonly datastore: Datastore;
@@ -100,11 +106,13 @@ export function parseIdentityText(path: string, text: string): Identity {
   return withDefaults(identity);
 }
 
-/** Identities written before there were several control planes lack what had one possible value. */
+/** Identities of an earlier version lack what had one possible value then. */
 function withDefaults({ settings, ...identity }: Identity): Identity {
   return {
     ...identity,
     extraSans: identity.extraSans ?? [],
+    externalAuthorities: identity.externalAuthorities ?? [],
+    supplied: identity.supplied ?? [],
     settings: {
       ...settings,
       controlPlaneTaints: settings.controlPlaneTaints ?? [],

@@ -6,7 +6,7 @@ import { join as joinPath } from "node:path";
 import { ApiError, messageOf } from "../base/errors.ts";
 import { readIfExists, writeAtomically } from "../base/files.ts";
 import { Unreachable } from "../base/https.ts";
-import { saveIdentity, type Identity } from "../base/identity.ts";
+import { saveIdentity, type Identity, type JoinConfig } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { until } from "../base/until.ts";
@@ -21,6 +21,7 @@ import {
   CONTROL_PLANE_REQUESTS,
   JOINED_PATH,
   JOIN_PATH,
+  MAY_BE_SUPPLIED,
   WORKER_REQUESTS,
   type AbandonRequest,
   type AdmitReply,
@@ -41,19 +42,29 @@ const certificateFile = (paths: Paths, request: CertificateRequestName) =>
 export async function beAdmitted(
   paths: Paths,
   begun: Identity,
-  tokenText: string,
+  { token: tokenText, config }: { readonly token: string; readonly config: JoinConfig },
   progress: Progress,
 ): Promise<{ identity: Identity; cloudProvider: string }> {
   const token = decodeToken(tokenText);
   progress.step("making keys and certificate requests");
-  const requests = await ensureRequests(paths, begun);
+  const requests = await ensureRequests(paths, begun, config);
   progress.step("asking a control plane");
   const reply = await ask(paths, begun, token, requests, progress);
   const { clusterId, credential, generation, settings, datastore, peers, cloudProvider } = reply;
+  const { externalAuthorities } = reply;
   progress.step("writing certificates");
   await writeReply(paths, begun, reply);
   return {
-    identity: { ...begun, clusterId, credential, generation, settings, datastore, peers },
+    identity: {
+      ...begun,
+      clusterId,
+      credential,
+      generation,
+      settings,
+      datastore,
+      externalAuthorities,
+      peers,
+    },
     cloudProvider,
   };
 }
@@ -61,14 +72,23 @@ export async function beAdmitted(
 /** From here on the token may be used up: a repetition goes on from the identity and never asks again. */
 export const noteAdmission = (paths: Paths, identity: Identity) => saveIdentity(paths.identity, identity);
 
-async function ensureRequests(paths: Paths, { name, role }: Identity): Promise<AdmitRequest["requests"]> {
+/** What the operator brings along is not asked for. */
+async function ensureRequests(
+  paths: Paths,
+  { name, role }: Identity,
+  config: JoinConfig,
+): Promise<AdmitRequest["requests"]> {
   const wanted = role === "worker" ? WORKER_REQUESTS : CONTROL_PLANE_REQUESTS;
-  const entries = wanted.map(async (request) => {
-    const path = keyFile(paths, request);
-    const key = (await readIfExists(path)) ?? newKey();
-    await writeAtomically(path, key);
-    return [request, await requestFor(key, `${request}:${name}`)] as const;
-  });
+  const isSupplied = (request: string) =>
+    MAY_BE_SUPPLIED.has(request) && Boolean((config as Record<string, unknown>)[`${request}-crt`]);
+  const entries = wanted
+    .filter((request) => !isSupplied(request))
+    .map(async (request) => {
+      const path = keyFile(paths, request);
+      const key = (await readIfExists(path)) ?? newKey();
+      await writeAtomically(path, key);
+      return [request, await requestFor(key, `${request}:${name}`)] as const;
+    });
   return Object.fromEntries(await Promise.all(entries)) as AdmitRequest["requests"];
 }
 

@@ -5,13 +5,14 @@ import type { Role } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { KubeObject } from "../kube/client.ts";
 import { requestKeyHash, requestPublicKey, signRequest } from "../pki/certificates.ts";
-import { authority, readAuthorities } from "../pki/cluster.ts";
+import { authority, authorityCertificate, readAuthorities } from "../pki/cluster.ts";
 import { k8sdLeaf, workerLeaves, type Leaf } from "../pki/leaves.ts";
 import { seal, type SealedBox } from "../pki/sealing.ts";
 import { readSharedSecrets } from "../pki/shared-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import {
   CONTROL_PLANE_REQUESTS,
+  MAY_BE_SUPPLIED,
   WORKER_REQUESTS,
   type AbandonRequest,
   type AdmitReply,
@@ -47,13 +48,15 @@ async function keyHashOf(request: string): Promise<string> {
   }
 }
 
-/** The requests that a role needs; others are not signed. */
+/** The requests that a role may make; others are not signed. What is not asked for, the node brings along. */
 function requestsOf(role: Role, { requests }: AdmitRequest): [CertificateRequestName, string][] {
   const names = role === "worker" ? WORKER_REQUESTS : CONTROL_PLANE_REQUESTS;
-  const missing = names.filter((name) => !requests[name]);
+  const missing = names.filter((name) => !requests[name] && !MAY_BE_SUPPLIED.has(name));
   if (missing.length > 0)
     throw new ApiError(400, `Cannot admit a ${role}: requests of ${missing.join(", ")} are missing`);
-  return names.map((name) => [name, requests[name]!]);
+  return names.flatMap((name): [CertificateRequestName, string][] =>
+    requests[name] ? [[name, requests[name]]] : [],
+  );
 }
 
 /** The row of the joining node: the same credential at each repetition, so that repeating changes nothing. */
@@ -77,7 +80,7 @@ async function reserve(
 }
 
 async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
-  const { clusterId, generation, settings, datastore } = plane.identity;
+  const { clusterId, generation, settings, datastore, externalAuthorities } = plane.identity;
   const authorities = await readAuthorities(plane.paths, plane.identity);
   const planes = (await plane.store.nodes()).filter(
     ({ role, state }) => role === "control-plane" && state !== "joining",
@@ -89,12 +92,13 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
     generation,
     settings,
     datastore,
+    externalAuthorities,
     cloudProvider: config["cloud-provider"] ?? "",
     apiServers: planes.map(({ address }) => `${address}:${settings.securePort}`),
     peers: planes.map(({ address }) => `${address}:6400`),
-    ca: authority(authorities, "kubernetes").certificate,
-    clientCa: authority(authorities, "client").certificate,
-    k8sdCa: authority(authorities, "k8sd").certificate,
+    ca: authorityCertificate(authorities, "kubernetes"),
+    clientCa: authorityCertificate(authorities, "client"),
+    k8sdCa: authorityCertificate(authorities, "k8sd"),
   };
 }
 
@@ -113,8 +117,10 @@ const LEAF_NAMES: Readonly<Record<CertificateRequestName, string>> = {
   "k8sd-node-client": "k8sd-node-client",
 };
 
-const leavesFor = (row: NodeRow): Leaf[] =>
-  row.role === "worker" ? workerLeaves(row) : [k8sdLeaf(row.role, row)];
+const leavesFor = ({ identity }: ControlPlane, row: NodeRow): Leaf[] =>
+  row.role === "worker"
+    ? workerLeaves({ ...row, externalAuthorities: identity.externalAuthorities })
+    : [k8sdLeaf(row.role, row)];
 
 /** What each certificate says comes from our record of the node alone. */
 async function sign(
@@ -137,7 +143,7 @@ async function signLeaves(
   lifetimeMs?: number,
 ): Promise<Record<string, string>> {
   const authorities = await readAuthorities(plane.paths, plane.identity);
-  const leaves = leavesFor(row);
+  const leaves = leavesFor(plane, row);
   const signed = requests.map(async ([name, request]) => {
     const leaf = leaves.find((candidate) => candidate.name === name);
     if (!leaf) throw new ApiError(400, `Cannot sign ${name}: a ${row.role} has no such certificate`);

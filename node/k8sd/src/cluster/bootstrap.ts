@@ -21,6 +21,8 @@ import { start, wantedServices } from "../node/services.ts";
 import { makeEncryptionConfig } from "../pki/encryption.ts";
 import { adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
 import { ensureControlPlanePki } from "../pki/cluster.ts";
+import { controlPlaneLeaves } from "../pki/leaves.ts";
+import { writeSuppliedAuthorities, writeSuppliedLeaves } from "../pki/supplied.ts";
 import { prepareContainerd, prepareNode } from "./prepare.ts";
 import { claimExternal, connectionOf, writeConnection } from "./datastore.ts";
 import { Store, type NodeRow } from "./store.ts";
@@ -45,6 +47,9 @@ export async function bootstrap(
 ): Promise<Identity> {
   const { config } = task;
   const { settings } = identity;
+  const subjects = { ...identity, adminGroup: adminGroup(FIRST_ADMINS) };
+  await writeSuppliedAuthorities(paths, config);
+  await writeSuppliedLeaves(paths, config, controlPlaneLeaves(subjects));
   await makeEncryptionConfig(paths);
   // Which of its files there are, the API server's arguments say.
   if (identity.datastore.type === "external") await writeConnection(paths, connectionOf(config));
@@ -53,7 +58,7 @@ export async function bootstrap(
   await prepareContainerd(paths, config, defaults);
   await start("containerd");
   progress.step("making certificates");
-  await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(FIRST_ADMINS) });
+  await ensureControlPlanePki(paths, subjects);
   progress.step("writing configuration");
   await prepareNode(paths, identity, config, defaults);
   if (identity.datastore.type === "etcd") await mkdir(paths.etcdData, { recursive: true, mode: 0o700 });

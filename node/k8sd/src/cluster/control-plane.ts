@@ -20,7 +20,9 @@ import { datastoreArguments } from "../node/components.ts";
 import { readManifest } from "../node/package.ts";
 import { restart } from "../node/services.ts";
 import { adminGenerationOf, adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
-import { refreshControlPlane, type Selection } from "../pki/refresh.ts";
+import { refreshControlPlane, renewable, type Selection } from "../pki/refresh.ts";
+import { leavesOf } from "../pki/status.ts";
+import { suppliedAmong, writeSuppliedLeaves, type Supplied } from "../pki/supplied.ts";
 import { forgetStrayJoins } from "./admit.ts";
 import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -31,6 +33,9 @@ import { Reporter, Reports } from "./reports.ts";
 import { Standing } from "./standing.ts";
 import { Store, type AdminRow } from "./store.ts";
 import type { Upwards } from "./upwards.ts";
+
+/** The administrator's certificate, as certs-status calls it. */
+const ADMIN = "admin.conf";
 
 export class ControlPlane {
   readonly paths: Paths;
@@ -202,9 +207,27 @@ export class ControlPlane {
     return this.#refreshes.inTurn(async () => {
       const group = adminGroup(await this.store.adminGeneration());
       await refreshControlPlane(this.paths, this.identity, selection, group);
-      await this.kube.renew(this.paths, "k8sd-client");
-      this.etcd.renew(await etcdTls(this.paths, this.identity));
-      await this.#upwards.onCertificates();
+      await this.#useCertificates();
+    });
+  }
+
+  async #useCertificates() {
+    await this.kube.renew(this.paths, "k8sd-client");
+    this.etcd.renew(await etcdTls(this.paths, this.identity));
+    await this.#upwards.onCertificates();
+  }
+
+  /** Certificates that an operator brings, checked; the others are made anew, as far as they can be. */
+  takeCertificates(config: Supplied): Promise<void> {
+    return this.#refreshes.inTurn(async () => {
+      const { paths, identity } = this;
+      const leaves = leavesOf(identity);
+      await writeSuppliedLeaves(paths, config, leaves);
+      const supplied = [...identity.supplied, ...suppliedAmong(config, leaves)];
+      const names = renewable({ ...identity, supplied }, []);
+      const group = adminGroup(await this.store.adminGeneration());
+      await refreshControlPlane(paths, identity, { names }, group);
+      await this.#useCertificates();
     });
   }
 
@@ -214,6 +237,11 @@ export class ControlPlane {
       throw new ApiError(
         400,
         "Cannot revoke administrators: this cluster was made with disable-rbac, where everyone may do everything",
+      );
+    if (this.identity.supplied.includes(ADMIN))
+      throw new ApiError(
+        400,
+        "Cannot revoke administrators: the administrator's certificate was brought from outside; take its rights where it was made",
       );
     const row = await this.store.update<AdminRow>("admin", (current) => ({
       generation: (current?.generation ?? FIRST_ADMINS) + 1,
@@ -227,9 +255,10 @@ export class ControlPlane {
 
   #followAdmins(): Promise<void> {
     return this.#refreshes.inTurn(async () => {
+      if (this.identity.supplied.includes(ADMIN)) return;
       const wanted = await this.store.adminGeneration();
       if ((await adminGenerationOf(this.paths)) === wanted) return;
-      await refreshControlPlane(this.paths, this.identity, { names: ["admin.conf"] }, adminGroup(wanted));
+      await refreshControlPlane(this.paths, this.identity, { names: [ADMIN] }, adminGroup(wanted));
     });
   }
 

@@ -21,9 +21,17 @@ import {
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
-import { repairPki } from "../pki/refresh.ts";
+import { repairPki, renewable, type Selection } from "../pki/refresh.ts";
 import { Renewal } from "../pki/renewal.ts";
-import { selected, type Selection } from "../pki/refresh.ts";
+import { leavesOf } from "../pki/status.ts";
+import {
+  checkedUpdate,
+  externalAuthoritiesOf,
+  problemsOfBootstrapCertificates,
+  problemsOfLeaves,
+  suppliedAmong,
+  type Supplied,
+} from "../pki/supplied.ts";
 import {
   ALL_SERVICES,
   disable,
@@ -195,13 +203,28 @@ export class Daemon {
     return this.#begin(leaving, () => saveIdentity(this.paths.identity, leaving));
   }
 
-  /** @throws ApiError 400 for names that this node has no certificate of, 503 before bootstrap or join */
+  /**
+   * Without names, of everything that is not brought along; a brought one that is named is the cluster's own from then on.
+   * @throws ApiError 400 for names that this node has no certificate of, 503 before bootstrap or join
+   */
   async refreshCertificates(selection: Selection, extraSans: readonly string[] = []): Promise<void> {
     const identity = this.joined();
-    selected(identity, selection.names);
+    const names = renewable(identity, selection.names);
     if (extraSans.length > 0) await this.#remember(extraSans);
     if (!this.#part) throw new ApiError(503, "Daemon is still starting");
-    await this.#part.refreshCertificates(selection);
+    await this.#part.refreshCertificates({ ...selection, names });
+    const { supplied } = this.joined();
+    if (supplied.some((name) => names.includes(name)))
+      await this.#note({ supplied: supplied.filter((name) => !names.includes(name)) });
+  }
+
+  /** Takes certificates that an operator brings; a control plane makes the others anew where it can. @throws ApiError 400 */
+  async updateCertificates(config: Supplied): Promise<void> {
+    const identity = this.joined();
+    if (!this.#part) throw new ApiError(503, "Daemon is still starting");
+    const names = await checkedUpdate(this.paths, identity, config);
+    await this.#part.takeCertificates(config);
+    await this.#note({ supplied: [...new Set([...identity.supplied, ...names])] });
   }
 
   /** What was asked for once is in every later certificate, too. */
@@ -487,13 +510,15 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
   checkNodeName(name);
   const ip = checkAddress(address);
   refuse("invalid bootstrap configuration", problemsOfBootstrap(config));
-  return {
+  const identity: Identity = {
     schema: 1,
     clusterId: randomUUID(),
     name,
     role: "control-plane",
     address: ip,
     extraSans: config["extra-sans"] ?? [],
+    externalAuthorities: externalAuthoritiesOf(config),
+    supplied: [],
     peers: [`${ip}:6400`],
     datastore: datastoreOf(config),
     generation: 1,
@@ -501,12 +526,18 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
     settings: resolveSettings(config),
     journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
   };
+  const leaves = leavesOf(identity);
+  refuse(
+    "invalid bootstrap configuration",
+    problemsOfBootstrapCertificates(config, leaves, identity, Date.now()),
+  );
+  return { ...identity, supplied: suppliedAmong(config, leaves) };
 }
 
 function beginRestore({ name, address, timeoutMs }: NodeRequest, document: SnapshotDocument): Identity {
   checkNodeName(name);
   const ip = checkAddress(address);
-  const { clusterId, generation, settings, extraSans } = document;
+  const { clusterId, generation, settings, extraSans, externalAuthorities = [] } = document;
   return {
     schema: 1,
     clusterId,
@@ -514,6 +545,8 @@ function beginRestore({ name, address, timeoutMs }: NodeRequest, document: Snaps
     role: "control-plane",
     address: ip,
     extraSans,
+    externalAuthorities,
+    supplied: [],
     peers: [`${ip}:6400`],
     datastore: { type: "etcd" },
     generation: generation + 1,
@@ -530,8 +563,7 @@ function beginJoin(
   checkNodeName(name);
   const ip = checkAddress(address);
   const { role, addresses } = decodeToken(token);
-  refuse("invalid join configuration", problemsOfJoin(config));
-  return {
+  const identity: Identity = {
     schema: 1,
     // Known once a control plane has admitted this node.
     clusterId: "",
@@ -541,10 +573,22 @@ function beginJoin(
     role,
     address: ip,
     extraSans: config["extra-sans"] ?? [],
+    externalAuthorities: [],
+    supplied: [],
     joinedWith: hashOf(token),
     peers: addresses,
     datastore: { type: "etcd" },
     generation: 1,
     journal: { operation: "join", token, config, timeoutMs: boundedTimeout(timeoutMs) },
   };
+  // What signed them is known once a control plane has answered (join.ts).
+  const certificates = problemsOfLeaves(config, {
+    leaves: leavesOf(identity),
+    node: identity,
+    authorities: {},
+    external: [],
+    now: Date.now(),
+  });
+  refuse("invalid join configuration", [...problemsOfJoin(config), ...certificates]);
+  return identity;
 }

@@ -1,4 +1,5 @@
 /** A node's join, as a worker or as a further control plane: admission, services, confirmation. */
+import { ApiError } from "../base/errors.ts";
 import type { JoinConfig, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { until } from "../base/until.ts";
@@ -7,7 +8,10 @@ import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
 import { importImages } from "../node/containerd.ts";
 import { start, wantedServices } from "../node/services.ts";
 import { adminGroup, FIRST_ADMINS } from "../pki/admins.ts";
-import { ensureControlPlanePki } from "../pki/cluster.ts";
+import { ensureControlPlanePki, readAuthorityCertificates } from "../pki/cluster.ts";
+import { sharedLeafFiles } from "../pki/shared-files.ts";
+import { leavesOf } from "../pki/status.ts";
+import { problemsOfLeaves, suppliedAmong, writeSuppliedLeaves } from "../pki/supplied.ts";
 import { beAdmitted, confirm, noteAdmission } from "./admission.ts";
 import type { Progress } from "./bootstrap.ts";
 import { becomeMember } from "./membership.ts";
@@ -43,12 +47,12 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   // Its arguments follow from this machine alone: it starts while a control plane is asked.
   await prepareContainerd(paths, task.config, defaultsFor(paths, begun));
   await start("containerd");
-  const { identity, cloudProvider } = await beAdmitted(paths, begun, task.token, progress);
-  if (identity.role === "control-plane") {
-    progress.step("making certificates");
-    // An older generation of administrators is made good by the running control plane.
+  const { identity: admitted, cloudProvider } = await beAdmitted(paths, begun, task, progress);
+  progress.step("making certificates");
+  const identity = await takeSupplied(paths, admitted, task.config);
+  // An older generation of administrators is made good by the running control plane.
+  if (identity.role === "control-plane")
     await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(FIRST_ADMINS) });
-  }
   progress.step("writing configuration");
   const config = cloudProvider
     ? { ...task.config, "cluster-config": { "cloud-provider": cloudProvider } }
@@ -56,6 +60,24 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   await prepareNode(paths, identity, config, defaultsFor(paths, identity));
   await noteAdmission(paths, identity);
   return identity;
+}
+
+/** What the operator brings along, once it is known which authorities it has to fit. @throws ApiError 400 */
+async function takeSupplied(paths: Paths, identity: Identity, config: JoinConfig): Promise<Identity> {
+  const leaves = leavesOf(identity);
+  const shared = identity.role === "control-plane" ? sharedLeafFiles(identity) : [];
+  const problems = problemsOfLeaves(config, {
+    leaves,
+    node: identity,
+    authorities: await readAuthorityCertificates(paths, identity),
+    external: identity.externalAuthorities,
+    shared,
+    now: Date.now(),
+  });
+  if (problems.length > 0) throw new ApiError(400, `invalid join configuration: ${problems.join("; ")}`);
+  await writeSuppliedLeaves(paths, config, leaves);
+  const fromOthers = leaves.filter(({ file }) => shared.includes(file)).map(({ name }) => name);
+  return { ...identity, supplied: [...suppliedAmong(config, leaves), ...fromOthers] };
 }
 
 async function startWorker(paths: Paths, identity: Identity, task: JoinTask, progress: Progress) {

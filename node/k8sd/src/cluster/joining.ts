@@ -1,5 +1,5 @@
 /** What a joining node and a control plane say to each other (our own protocol, over TLS on :6400). */
-import type { ClusterSettings, Datastore } from "../base/identity.ts";
+import type { AuthorityName, ClusterSettings, Datastore } from "../base/identity.ts";
 import type { SealedBox } from "../pki/sealing.ts";
 import { integer, list, map, object, text, type Infer } from "../server/body.ts";
 
@@ -13,6 +13,12 @@ export const WORKER_REQUESTS = [
 ] as const;
 export const CONTROL_PLANE_REQUESTS = ["k8sd"] as const;
 export type CertificateRequestName = (typeof WORKER_REQUESTS)[number];
+/** What a worker's operator may bring along, by the same names as in the join configuration. */
+export const MAY_BE_SUPPLIED: ReadonlySet<string> = new Set([
+  "kubelet",
+  "kubelet-client",
+  "kube-proxy-client",
+]);
 
 const csr = () => text({ maxLength: 4096 });
 const name = () => text({ maxLength: 253 });
@@ -45,6 +51,7 @@ export interface AdmitReply {
   readonly generation: number;
   readonly settings: ClusterSettings;
   readonly datastore: Datastore;
+  readonly externalAuthorities: readonly AuthorityName[];
   readonly cloudProvider: string;
   /** `ip:port` of every API server. */
   readonly apiServers: readonly string[];

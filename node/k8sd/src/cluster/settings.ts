@@ -37,26 +37,14 @@ export function checkAddress(address: string): string {
 /** Everything that may be wrong with a bootstrap configuration beyond the types of its keys. */
 export function problemsOfBootstrap(config: BootstrapConfig): string[] {
   return [
-    ...unsupported(config),
+    ...problemsOfDatastore(config),
+    ...problemsOfBaseDirectory(config),
     ...problemsOfRanges(config),
     ...problemsOfDns(config),
     ...problemsOfPorts(config),
     ...problemsOfNodeFiles(config),
     ...(config["control-plane-taints"] ?? []).flatMap(problemsOfTaint),
     ...problemsOfSans(config),
-  ];
-}
-
-const SUPPLIED_CERTIFICATE = /^(?!datastore-).*-(?:crt|key)$/;
-
-function unsupported(config: BootstrapConfig): string[] {
-  const supplied = Object.entries(config).filter(
-    ([key, value]) => SUPPLIED_CERTIFICATE.test(key) && value !== "",
-  );
-  return [
-    ...supplied.map(([key]) => `${key}: supplied certificates and keys are not supported yet; leave it out`),
-    ...problemsOfDatastore(config),
-    ...problemsOfBaseDirectory(config),
   ];
 }
 
@@ -94,15 +82,7 @@ function problemsOfChanges(key: string, changes: Record<string, string | null>):
 }
 
 export function problemsOfJoin(config: JoinConfig): string[] {
-  const supplied = Object.entries(config).filter(
-    ([key, value]) => SUPPLIED_CERTIFICATE.test(key) && value !== "",
-  );
-  return [
-    ...supplied.map(([key]) => `${key}: supplied certificates and keys are not supported yet; leave it out`),
-    ...problemsOfBaseDirectory(config),
-    ...problemsOfNodeFiles(config),
-    ...problemsOfSans(config),
-  ];
+  return [...problemsOfBaseDirectory(config), ...problemsOfNodeFiles(config), ...problemsOfSans(config)];
 }
 
 export const problemsOfSans = ({ "extra-sans": sans = [] }: Pick<BootstrapConfig, "extra-sans">): string[] =>

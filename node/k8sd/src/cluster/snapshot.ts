@@ -5,7 +5,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
-import { loadIdentity, type ClusterSettings, type Identity } from "../base/identity.ts";
+import { loadIdentity, type AuthorityName, type ClusterSettings, type Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { endpointsFor, etcdClient } from "../etcd/client.ts";
 import { restoreSnapshot, saveSnapshot } from "../etcd/tools.ts";
@@ -32,6 +32,8 @@ export interface SnapshotDocument {
   readonly adminGeneration: number;
   readonly settings: ClusterSettings;
   readonly extraSans: readonly string[];
+  /** Absent in snapshots of an earlier version. */
+  readonly externalAuthorities?: readonly AuthorityName[];
   readonly revision: number;
   readonly secrets: SharedSecrets;
 }
@@ -79,7 +81,7 @@ async function refuseWithoutQuorum(paths: Paths, identity: Identity): Promise<vo
 }
 
 async function documentOf(paths: Paths, identity: Identity, revision: number): Promise<SnapshotDocument> {
-  const { clusterId, name, generation, settings, extraSans } = identity;
+  const { clusterId, name, generation, settings, extraSans, externalAuthorities } = identity;
   return {
     schema: 1,
     createdAt: new Date().toISOString(),
@@ -89,6 +91,7 @@ async function documentOf(paths: Paths, identity: Identity, revision: number): P
     adminGeneration: (await adminGenerationOf(paths)) ?? FIRST_ADMINS,
     settings,
     extraSans,
+    externalAuthorities,
     revision,
     secrets: await readSharedSecrets(paths, identity),
   };

@@ -4,7 +4,7 @@
  */
 import { object, text } from "@cantrip/metadata/k8sd";
 import { ApiError } from "../base/errors.ts";
-import { authority, readAuthorities } from "../pki/cluster.ts";
+import { authorityCertificate, readAuthorities } from "../pki/cluster.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { checkAddress, checkNodeName } from "./settings.ts";
 import { Tokens } from "./tokens.ts";
@@ -48,8 +48,8 @@ export async function workerInfo(
   const planes = rows.filter(({ role, state }) => role === "control-plane" && state === "joined");
   const { "cloud-provider": cloudProvider, annotations } = config;
   return {
-    ca: authority(authorities, "kubernetes").certificate,
-    "client-ca": authority(authorities, "client").certificate,
+    ca: authorityCertificate(authorities, "kubernetes"),
+    "client-ca": authorityCertificate(authorities, "client"),
     apiServers: planes.map((row) => `${row.address}:${settings.securePort}`),
     kubeletClientCert: "",
     kubeletClientKey: "",

@@ -10,6 +10,8 @@ import { NodeWatcher } from "../kube/nodes.ts";
 import { NetworkAgent } from "../network/agent.ts";
 import { addressOf } from "../network/plan.ts";
 import { refreshWorker, type Selection } from "../pki/refresh.ts";
+import { leavesOf } from "../pki/status.ts";
+import { writeSuppliedLeaves, type Supplied } from "../pki/supplied.ts";
 import { RENEW_PATH, type RenewReply } from "./joining.ts";
 import { callPeer, ownTls } from "./peer.ts";
 import { Reporter } from "./reports.ts";
@@ -73,6 +75,13 @@ export class Worker {
       await this.#kube.renew(this.#paths, "k8sd-node-client");
       await this.#upwards.onCertificates();
     });
+  }
+
+  /** Certificates that an operator brings, checked; the daemon's own stay as they are. */
+  takeCertificates(config: Supplied): Promise<void> {
+    return this.#refreshes.inTurn(() =>
+      writeSuppliedLeaves(this.#paths, config, leavesOf(this.#upwards.identity())),
+    );
   }
 
   async #sign(requests: Readonly<Record<string, string>>, lifetimeMs: number) {

@@ -1,8 +1,9 @@
 /** Default arguments of every service (spec k8sd 1.3), as far as it differs between nodes from their identity alone. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Identity } from "../base/identity.ts";
+import type { AuthorityName, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
+import { AUTHORITIES, clientAuthorityFile } from "../pki/cluster.ts";
 import { ENCRYPTION_FILE } from "../pki/encryption.ts";
 import type { ArgumentChanges, Arguments } from "./arguments.ts";
 import { auditArguments } from "./audit.ts";
@@ -179,7 +180,7 @@ function kubeApiserver(paths: Paths, identity: Identity): Arguments {
     "--allow-privileged": "true",
     "--anonymous-auth": "false",
     "--authorization-mode": settings.disableRbac ? "AlwaysAllow" : "Node,RBAC",
-    "--client-ca-file": pki("client-ca.crt"),
+    "--client-ca-file": pki(clientAuthorityFile(identity)),
     "--enable-admission-plugins": "NodeRestriction",
     ...present(datastoreArguments(paths, identity)),
     ...auditArguments(paths),
@@ -212,24 +213,29 @@ function kubeApiserver(paths: Paths, identity: Identity): Arguments {
 }
 
 /** One authority per signer: users' certificates are trusted only if the client authority signed them. */
-function signers(paths: Paths): Arguments {
-  const pair = (signer: string, name: string): [string, string][] => [
-    [`--cluster-signing-${signer}-cert-file`, join(paths.pki, `${name}.crt`)],
-    [`--cluster-signing-${signer}-key-file`, join(paths.pki, `${name}.key`)],
-  ];
+function signers(paths: Paths, { externalAuthorities }: Identity): Arguments {
+  const pair = (signer: string, authority: AuthorityName): [string, string][] => {
+    if (externalAuthorities.includes(authority)) return [];
+    const file = join(paths.pki, AUTHORITIES[authority].file);
+    return [
+      [`--cluster-signing-${signer}-cert-file`, `${file}.crt`],
+      [`--cluster-signing-${signer}-key-file`, `${file}.key`],
+    ];
+  };
   return Object.fromEntries([
-    ...pair("kube-apiserver-client", "client-ca"),
-    ...pair("kubelet-client", "client-ca"),
-    ...pair("kubelet-serving", "ca"),
-    ...pair("legacy-unknown", "ca"),
+    ...pair("kube-apiserver-client", "client"),
+    ...pair("kubelet-client", "client"),
+    ...pair("kubelet-serving", "kubernetes"),
+    ...pair("legacy-unknown", "kubernetes"),
   ]);
 }
 
-function kubeControllerManager(paths: Paths, { settings }: Identity): Arguments {
+function kubeControllerManager(paths: Paths, identity: Identity): Arguments {
+  const { settings } = identity;
   const kubeconfig = join(paths.kubernetes, "controller.conf");
   return {
     ...LEASE,
-    ...signers(paths),
+    ...signers(paths, identity),
     "--allocate-node-cidrs": "true",
     "--authentication-kubeconfig": kubeconfig,
     "--authorization-kubeconfig": kubeconfig,

@@ -2,13 +2,21 @@
  * X.509 for a cluster: authorities, leaves, certificate requests (ECDSA P-256). The library is loaded at the first use,
  * since a daemon in its steady state signs nothing.
  */
-import { createPrivateKey, generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+  type KeyObject,
+} from "node:crypto";
 import { isIP } from "node:net";
 
 export interface KeyPair {
   /** PEM. */
   readonly certificate: string;
-  /** PEM, SEC 1: the one form that every component reads, also where it wants the public half only. */
+  /** PEM, SEC 1 (or PKCS#1): the forms that every component reads, also where it wants the public half only. */
   readonly key: string;
 }
 export interface Subject {
@@ -45,13 +53,37 @@ export function newKey(): string {
   return privateKey.export({ type: "sec1", format: "pem" });
 }
 
-async function importKeys(key: string) {
-  const subtle = webcrypto.subtle;
-  const pkcs8 = createPrivateKey(key).export({ type: "pkcs8", format: "der" });
-  const privateKey = await subtle.importKey("pkcs8", new Uint8Array(pkcs8), ALGORITHM, true, ["sign"]);
-  const { d: _d, key_ops: _ops, ...jwk } = await subtle.exportKey("jwk", privateKey);
-  const publicKey = await subtle.importKey("jwk", jwk, ALGORITHM, true, ["verify"]);
-  return { privateKey, publicKey };
+/** By the name that a key has of its curve; an authority that was brought along may be on another than ours. */
+const CURVES: Readonly<Record<string, { name: string; namedCurve: string; hash: string }>> = {
+  prime256v1: ALGORITHM,
+  secp384r1: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  secp521r1: { name: "ECDSA", namedCurve: "P-521", hash: "SHA-512" },
+};
+const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+
+export const isKnownCurve = ({ asymmetricKeyDetails }: KeyObject): boolean =>
+  Object.hasOwn(CURVES, asymmetricKeyDetails?.namedCurve ?? "");
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) {
+  const found = asymmetricKeyType === "rsa" ? RSA : CURVES[asymmetricKeyDetails?.namedCurve ?? ""];
+  if (!found)
+    throw new Error(
+      `Cannot sign with a key of type ${asymmetricKeyType}: expected RSA, or ECDSA on a NIST curve`,
+    );
+  return found;
+}
+
+async function importKeys(pem: string) {
+  const { subtle } = webcrypto;
+  const key = createPrivateKey(pem);
+  const algorithm = algorithmOf(key);
+  const pkcs8 = key.export({ type: "pkcs8", format: "der" });
+  const spki = createPublicKey(key).export({ type: "spki", format: "der" });
+  const [privateKey, publicKey] = await Promise.all([
+    subtle.importKey("pkcs8", new Uint8Array(pkcs8), algorithm, true, ["sign"]),
+    subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]),
+  ]);
+  return { privateKey, publicKey, algorithm };
 }
 
 const validity = (lifetimeMs: number) => ({
@@ -112,14 +144,15 @@ async function certify(
     type: isIP(name) ? ("ip" as const) : ("dns" as const),
     value: name,
   }));
+  const { privateKey, algorithm } = await importKeys(authority.key);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: nameOf(subject),
     issuer: issuer.subjectName.toJSON(),
     ...validity(Math.min(lifetimeMs, issuer.notAfter.getTime() - Date.now())),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithm,
     publicKey,
-    signingKey: (await importKeys(authority.key)).privateKey,
+    signingKey: privateKey,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),

@@ -3,11 +3,10 @@
  * what it says. Pure: what is made of this table is in cluster.ts and refresh.ts.
  */
 import { networkInterfaces } from "node:os";
-import type { Identity, Role } from "../base/identity.ts";
+import type { AuthorityName, Identity, Role } from "../base/identity.ts";
 import { nthAddress } from "../network/cidr.ts";
 import type { Profile } from "./certificates.ts";
 
-export type AuthorityName = "kubernetes" | "client" | "frontProxy" | "k8sd" | "etcd";
 /** Folder of Paths that a file lies in. */
 export type Place = "pki" | "certificates";
 
@@ -23,7 +22,7 @@ export interface Leaf extends Profile {
 /** What a node's certificates depend on. */
 export type Subjects = Pick<
   Identity,
-  "name" | "address" | "credential" | "settings" | "datastore" | "extraSans"
+  "name" | "address" | "credential" | "settings" | "datastore" | "extraSans" | "externalAuthorities"
 > & {
   /** Group of administrators that counts now; see admins.ts. */
   readonly adminGroup: string;
@@ -67,21 +66,33 @@ export function controlPlaneLeaves(subjects: Subjects): Leaf[] {
     client("kubelet.conf", "kubelet-client", `system:node:${name}`, "system:nodes", group),
     client("proxy.conf", "kube-proxy-client", "system:kube-proxy", group),
     client("scheduler.conf", "kube-scheduler-client", "system:kube-scheduler", group),
-    client("k8sd-client", "k8sd-client", `k8sd:control-plane:${name}`, "system:masters", group),
+    own(
+      subjects,
+      client("k8sd-client", "k8sd-client", `k8sd:control-plane:${name}`, "system:masters", group),
+    ),
     k8sdLeaf("control-plane", subjects),
     ...(subjects.datastore.type === "etcd" ? etcdLeaves(subjects) : []),
   ];
 }
 
+/**
+ * The daemon's own way to the API server. Where the authority of clients is external k8sd's own signs it, which the API
+ * server trusts then, too (components.ts).
+ */
+const own = ({ externalAuthorities }: Pick<Subjects, "externalAuthorities">, leaf: Leaf): Leaf =>
+  externalAuthorities.includes("client") ? { ...leaf, authority: "k8sd" } : leaf;
+
 /** What a worker asks a control plane for; what each says comes from the cluster's record of the node alone. */
-export function workerLeaves(subjects: Pick<Subjects, "name" | "address" | "credential">): Leaf[] {
+export function workerLeaves(
+  subjects: Pick<Subjects, "name" | "address" | "credential" | "externalAuthorities">,
+): Leaf[] {
   const { name, credential } = subjects;
   const group = credentialGroup(credential);
   return [
     kubelet({ ...subjects, extraSans: [] }),
     client("kubelet.conf", "kubelet-client", `system:node:${name}`, "system:nodes", group),
     client("proxy.conf", "kube-proxy-client", "system:kube-proxy", group),
-    client("k8sd-node-client", "k8sd-node-client", `k8sd:node:${name}`, "k8sd:nodes", group),
+    own(subjects, client("k8sd-node-client", "k8sd-node-client", `k8sd:node:${name}`, "k8sd:nodes", group)),
     k8sdLeaf("worker", { ...subjects, extraSans: [] }),
   ];
 }
@@ -133,7 +144,7 @@ export function k8sdLeaf(
 }
 type Daemon = Pick<Subjects, "name" | "address" | "credential">;
 
-function etcdLeaves({ name, address, extraSans }: Subjects): Leaf[] {
+function etcdLeaves({ name, address, extraSans, externalAuthorities }: Subjects): Leaf[] {
   const leaf = (apiName: string, file: string, commonName: string, usages: Leaf["usages"]): Leaf => ({
     name: apiName,
     place: "pki",
@@ -150,7 +161,10 @@ function etcdLeaves({ name, address, extraSans }: Subjects): Leaf[] {
     leaf("etcd-server", "etcd/server", "kube-etcd", ["server", "client"]),
     leaf("etcd-peer", "etcd/peer", "kube-etcd-peer", ["server", "client"]),
     leaf("apiserver-etcd-client", "apiserver-etcd-client", "kube-apiserver-etcd-client", ["client"]),
-    leaf("k8sd-etcd-client", "k8sd-etcd-client", "k8sd-etcd-client", ["client"]),
+    // Nobody brings one for the daemon: a copy of the API server's lies in its place then (supplied.ts).
+    ...(externalAuthorities.includes("etcd")
+      ? []
+      : [leaf("k8sd-etcd-client", "k8sd-etcd-client", "k8sd-etcd-client", ["client"])]),
   ];
 }
 

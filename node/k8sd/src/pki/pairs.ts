@@ -45,6 +45,17 @@ function fit(certificate: string, key: string): boolean {
   }
 }
 
+/** A certificate that must be there, whose key is kept elsewhere. */
+export async function requireCertificate(
+  directory: string,
+  name: string,
+): Promise<Pick<KeyPair, "certificate">> {
+  const path = join(directory, `${name}.crt`);
+  const certificate = await readIfExists(path);
+  if (certificate === undefined) throw new Error(`Cannot use ${path}: expected a certificate`);
+  return { certificate };
+}
+
 /** A pair that must be there. */
 export async function requirePair(directory: string, name: string): Promise<KeyPair> {
   const pair = await readPair(directory, name);

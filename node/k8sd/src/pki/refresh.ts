@@ -13,7 +13,7 @@ import { adminGenerationOf, adminGroup, FIRST_ADMINS } from "./admins.ts";
 import { authority, ensureControlPlanePki, readAuthorities } from "./cluster.ts";
 import type { Leaf } from "./leaves.ts";
 import { finishPair, writePair } from "./pairs.ts";
-import { leafFacts, leavesOf } from "./status.ts";
+import { isRenewable, leafFacts, leavesOf } from "./status.ts";
 
 export interface Selection {
   /** Names as certs-status has them; all if there is none. */
@@ -37,6 +37,19 @@ export function selected(identity: Identity, names: readonly string[], adminGrou
       `failed to validate requested certificates: invalid certificates for ${identity.role} node: ${unknown.join(", ")} (expected of ${leaves.map(({ name }) => name).join(", ")})`,
     );
   return names.length === 0 ? leaves : leaves.filter(({ name }) => names.includes(name));
+}
+
+/** Names to refresh: those asked for, or everything that is not brought from outside. @throws ApiError 400 */
+export function renewable(identity: Identity, names: readonly string[]): string[] {
+  const leaves = selected(identity, names);
+  if (names.length === 0) return leaves.filter((leaf) => isRenewable(identity, leaf)).map(({ name }) => name);
+  const foreign = leaves.filter(({ authority }) => identity.externalAuthorities.includes(authority));
+  if (foreign.length > 0)
+    throw new ApiError(
+      400,
+      `Cannot refresh ${foreign.map(({ name }) => name).join(", ")}: the key of what signs them is kept elsewhere; bring new ones along (k8s refresh-certs --external-certificates FILE)`,
+    );
+  return leaves.map(({ name }) => name);
 }
 
 /** Signs with the authorities that lie here. */

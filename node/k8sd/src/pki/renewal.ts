@@ -4,7 +4,7 @@ import type { Identity } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { BACKDATED_MS, type CertificateFacts } from "./certificates.ts";
-import { leafFacts, leavesOf } from "./status.ts";
+import { isRenewable, leafFacts, leavesOf } from "./status.ts";
 
 const LOOK_EVERY_MS = 3_600_000;
 /** Half of a look's interval at most is added, so that nodes which were made together do not all ask at once. */
@@ -81,6 +81,12 @@ export class Renewal {
     for (const leaf of leavesOf(this.#task.identity())) {
       const facts = await leafFacts(paths, leaf);
       if (!isDue(facts, this.#task.now())) continue;
+      if (!isRenewable(this.#task.identity(), leaf)) {
+        log.warning(
+          `certificate ${leaf.name} was brought from outside and ends at ${facts.expires.toISOString()}: bring a new one (k8s refresh-certs --external-certificates FILE)`,
+        );
+        continue;
+      }
       const lifetimeMs = lifetimeOf(facts);
       byLifetime.set(lifetimeMs, [...(byLifetime.get(lifetimeMs) ?? []), leaf.name]);
     }

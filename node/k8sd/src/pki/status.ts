@@ -14,6 +14,12 @@ const inSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/, "Z");
 export const leavesOf = (identity: Identity, adminGroup = ""): Leaf[] =>
   identity.role === "worker" ? workerLeaves(identity) : controlPlaneLeaves({ ...identity, adminGroup });
 
+/** True if this node, or a control plane for it, can make this certificate anew by itself. */
+export const isRenewable = (
+  { supplied, externalAuthorities }: Pick<Identity, "supplied" | "externalAuthorities">,
+  { name, authority }: Leaf,
+): boolean => !supplied.includes(name) && !externalAuthorities.includes(authority);
+
 /** What a certificate on disk says. @throws if it is missing */
 export async function leafFacts(
   paths: Paths,
@@ -36,7 +42,7 @@ export async function certificatesStatus(
       name: one.name,
       expires: inSeconds(expires),
       "certificate-authority": issuer,
-      "externally-managed": isWorker,
+      "externally-managed": !isRenewable(identity, one),
     };
   };
   const authority = async (name: keyof typeof AUTHORITIES) => {

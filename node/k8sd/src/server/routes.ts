@@ -4,6 +4,7 @@ import {
   anything,
   authTokenRequestSchema,
   bootstrapRequestSchema,
+  certificatesUpdateSchema,
   ENDPOINTS,
   joinRequestSchema,
   kubeconfigRequestSchema,
@@ -76,7 +77,6 @@ const controlPlaneDaemon = ({ kind }: Caller) => kind === "control-plane";
 
 /** Named, so that a client learns that this is a matter of the version, not of its spelling. */
 const NOT_YET = [
-  ["POST", "k8sd/refresh-certs/update"],
   ["POST", "x/capi/generate-join-token"],
   ["POST", "x/capi/remove-node"],
   ["POST", "x/capi/set-auth-token"],
@@ -177,6 +177,12 @@ export function routes(daemon: Daemon): Router {
     path: at(ENDPOINTS.runRefresh.path),
     body: refreshRunRequestSchema,
     handle: (body) => runRefresh(daemon, body),
+  });
+  router.add({
+    method: "POST",
+    path: at(ENDPOINTS.updateCertificates.path),
+    body: certificatesUpdateSchema,
+    handle: (body) => daemon.updateCertificates(body),
   });
   router.add({
     method: "POST",
