@@ -48,6 +48,8 @@ export interface ClusterSettings {
   readonly etcdPeerPort: number;
   readonly networkEnabled: boolean;
   readonly kubeProxyEnabled: boolean;
+  /** Empty, or who looks after the machines (`external`). */
+  readonly cloudProvider: string;
   /** Taints that a control plane's kubelet registers with. */
   readonly controlPlaneTaints: readonly string[];
   readonly disableRbac: boolean;
@@ -117,6 +119,7 @@ function withDefaults({ settings, ...identity }: Identity): Identity {
       ...settings,
       controlPlaneTaints: settings.controlPlaneTaints ?? [],
       disableRbac: settings.disableRbac ?? false,
+      cloudProvider: settings.cloudProvider ?? "",
     },
   };
 }

@@ -44,28 +44,25 @@ export async function beAdmitted(
   begun: Identity,
   { token: tokenText, config }: { readonly token: string; readonly config: JoinConfig },
   progress: Progress,
-): Promise<{ identity: Identity; cloudProvider: string }> {
+): Promise<Identity> {
   const token = decodeToken(tokenText);
   progress.step("making keys and certificate requests");
   const requests = await ensureRequests(paths, begun, config);
   progress.step("asking a control plane");
   const reply = await ask(paths, begun, token, requests, progress);
-  const { clusterId, credential, generation, settings, datastore, peers, cloudProvider } = reply;
+  const { clusterId, credential, generation, settings, datastore, peers } = reply;
   const { externalAuthorities } = reply;
   progress.step("writing certificates");
   await writeReply(paths, begun, reply);
   return {
-    identity: {
-      ...begun,
-      clusterId,
-      credential,
-      generation,
-      settings,
-      datastore,
-      externalAuthorities,
-      peers,
-    },
-    cloudProvider,
+    ...begun,
+    clusterId,
+    credential,
+    generation,
+    settings,
+    datastore,
+    externalAuthorities,
+    peers,
   };
 }
 

@@ -23,7 +23,7 @@ import {
   type RenewRequest,
 } from "./joining.ts";
 import { forgetNode } from "./remove.ts";
-import { checkAddress, checkNodeName } from "./settings.ts";
+import { checkAddress, checkNodeName, withClusterConfig } from "./settings.ts";
 import type { NodeRow, RevokedRow } from "./store.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -85,7 +85,6 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
   const planes = (await plane.store.nodes()).filter(
     ({ role, state }) => role === "control-plane" && state !== "joining",
   );
-  const config = await plane.store.config();
   return {
     clusterId,
     credential,
@@ -93,7 +92,6 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
     settings,
     datastore,
     externalAuthorities,
-    cloudProvider: config["cloud-provider"] ?? "",
     apiServers: planes.map(({ address }) => `${address}:${settings.securePort}`),
     peers: planes.map(({ address }) => `${address}:6400`),
     ca: authorityCertificate(authorities, "kubernetes"),
@@ -212,5 +210,12 @@ export async function forgetStrayJoins(plane: ControlPlane): Promise<void> {
 /** False once this credential was revoked; a node of an older life of the same name hears that too. */
 export async function membershipOf(plane: ControlPlane, credential: string): Promise<Membership> {
   const revoked = await plane.store.read<RevokedRow>(plane.store.revokedKey(credential));
-  return { member: revoked === undefined, generation: plane.identity.generation };
+  const { generation, settings } = plane.identity;
+  const config = await plane.store.config();
+  return {
+    member: revoked === undefined,
+    generation,
+    // What this control plane itself has yet to take counts already.
+    settings: withClusterConfig(settings, config),
+  };
 }

@@ -6,6 +6,7 @@ import type {
   UserFacingClusterConfig,
 } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf } from "../base/errors.ts";
+import { log } from "../base/log.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import {
   changed,
@@ -14,7 +15,7 @@ import {
   readConnection,
   type Connection,
 } from "./datastore.ts";
-import { CONNECTION_PATH } from "./joining.ts";
+import { ASK_AGAIN_PATH, CONNECTION_PATH } from "./joining.ts";
 import { callPeer, ownTls } from "./peer.ts";
 import { problemsOfDnsSection, resolveClusterConfig } from "./settings.ts";
 
@@ -40,6 +41,26 @@ export async function setClusterConfig(
     return merged;
   });
   plane.features.wake();
+  void tellNodes(plane);
+}
+
+/** Best effort, so that nobody waits: every node asks by itself from time to time, and control planes follow the store. */
+async function tellNodes({ paths, store, identity }: ControlPlane): Promise<void> {
+  try {
+    const tls = await ownTls(paths);
+    const workers = (await store.nodes()).filter(
+      ({ role, state }) => role === "worker" && state === "joined",
+    );
+    const calls = workers.map(({ address }) =>
+      callPeer({ address: `${address}:6400`, tls, path: ASK_AGAIN_PATH, body: {}, timeoutMs: 5_000 }),
+    );
+    for (const { reason } of (await Promise.allSettled(calls)).filter(
+      ({ status }) => status === "rejected",
+    ) as PromiseRejectedResult[])
+      log.debug(`not told of the new configuration: ${messageOf(reason)}`);
+  } catch (error) {
+    log.debug(`${identity.name} told nobody of the new configuration: ${messageOf(error)}`);
+  }
 }
 
 /** The client's private key is left out: it is of no use to anyone who asks, and a secret. */
@@ -121,19 +142,18 @@ function refuseProblems(
   const after = resolveClusterConfig(merged, settings);
   const problems = [
     ...problemsOfDnsSection(merged.dns ?? {}, settings.serviceCidr),
-    ...fixed("dns.cluster-domain", before.dns?.["cluster-domain"], after.dns?.["cluster-domain"]),
-    ...fixed("dns.service-ip", before.dns?.["service-ip"], after.dns?.["service-ip"]),
-    ...fixed("cloud-provider", before["cloud-provider"], after["cloud-provider"]),
-    ...fixed("network.enabled", before.network?.enabled, after.network?.enabled),
+    // A Service keeps its address for life.
+    ...(before.dns?.enabled && after.dns?.enabled
+      ? fixed("dns.service-ip", before.dns["service-ip"], after.dns["service-ip"])
+      : []),
   ];
   if (problems.length > 0) throw new ApiError(400, `invalid configuration: ${problems.join("; ")}`);
 }
 
-/** What every node was told at its join cannot change under it yet. */
 function fixed(key: string, before: unknown, after: unknown): string[] {
   return before === after
     ? []
     : [
-        `prevented update of ${key}: value cannot change after bootstrap in this version (it is ${JSON.stringify(before)})`,
+        `prevented update of ${key}: value cannot change while dns is enabled (it is ${JSON.stringify(before)}): disable dns first`,
       ];
 }

@@ -1,7 +1,7 @@
 /** A running control plane: its clients, its view of the Nodes, its controllers. Lives from bootstrap to leave. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { UserFacingClusterConfig } from "@cantrip/metadata/k8sd";
-import type { Identity } from "../base/identity.ts";
+import type { ClusterSettings, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { endpointsFor, etcdClient, etcdTls, type EtcdClient } from "../etcd/client.ts";
 import { adminRights, nodeRights, revocationList, revocationPolicy } from "../features/access.ts";
@@ -14,7 +14,7 @@ import { Coalesced, Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { firstNodeRange } from "../network/plan.ts";
-import { NetworkAgent } from "../network/agent.ts";
+import { NodeNetwork } from "../network/agent.ts";
 import { changeArguments, readArguments } from "../node/arguments.ts";
 import { datastoreArguments } from "../node/components.ts";
 import { readManifest } from "../node/package.ts";
@@ -28,7 +28,7 @@ import { tlsOf, writeConnection, type Connection } from "./datastore.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Leadership } from "./leadership.ts";
 import { releaseStaleLeases } from "./leases.ts";
-import { resolveClusterConfig } from "./settings.ts";
+import { resolveClusterConfig, withClusterConfig } from "./settings.ts";
 import { Reporter, Reports } from "./reports.ts";
 import { Standing } from "./standing.ts";
 import { Store, type AdminRow } from "./store.ts";
@@ -36,6 +36,8 @@ import type { Upwards } from "./upwards.ts";
 
 /** The administrator's certificate, as certs-status calls it. */
 const ADMIN = "admin.conf";
+/** The API server's, which names it within the cluster's domain. */
+const API_SERVER = "apiserver";
 
 export class ControlPlane {
   readonly paths: Paths;
@@ -43,7 +45,7 @@ export class ControlPlane {
   readonly etcd: EtcdClient;
   readonly store: Store;
   readonly features: FeatureController;
-  readonly #network: NetworkAgent | undefined;
+  readonly #network: NodeNetwork;
   readonly #watcher: NodeWatcher;
   readonly #leadership: Leadership;
   /** Others look after an external datastore. */
@@ -72,7 +74,7 @@ export class ControlPlane {
     this.etcd = clients.etcd;
     this.store = new Store(clients.etcd, identity.clusterId);
     this.features = new FeatureController(this.#passes());
-    this.#network = identity.settings.networkEnabled ? new NetworkAgent(paths, identity) : undefined;
+    this.#network = new NodeNetwork(paths, () => upwards.identity());
     this.#watcher = new NodeWatcher(this.kube, (nodes) => this.#nodesChanged(nodes));
     this.#leadership = new Leadership({
       etcd: this.etcd,
@@ -86,7 +88,7 @@ export class ControlPlane {
     this.#reporter = new Reporter(
       paths,
       () => upwards.identity(),
-      () => this.#network?.problems ?? [],
+      () => this.#network.problems,
     );
     this.#standing = new Standing({
       paths,
@@ -94,6 +96,7 @@ export class ControlPlane {
       isInDoubt: async () => !(await this.#isPartOfQuorum()),
       onRemoved: () => upwards.onRemoved(),
       onSuperseded: (generation, address) => upwards.onSuperseded(generation, address),
+      onSettings: () => undefined,
     });
   }
 
@@ -126,7 +129,7 @@ export class ControlPlane {
       this.#changes.stop(),
       this.#refreshes.stop(),
       this.features.stop(),
-      this.#network?.stop(),
+      this.#network.stop(),
     ]);
     this.kube.close();
     this.etcd.close();
@@ -165,7 +168,7 @@ export class ControlPlane {
       manifest,
       nodes,
       networkProblems: [
-        ...(this.#network?.problems ?? []).map((problem) => `${this.identity.name}: ${problem}`),
+        ...this.#network.problems.map((problem) => `${this.identity.name}: ${problem}`),
         ...this.reports.problems(),
       ],
     };
@@ -199,7 +202,19 @@ export class ControlPlane {
     const planes = rows.filter(({ role, state }) => role === "control-plane" && state === "joined");
     await this.#upwards.onPeers(planes.map(({ address }) => `${address}:6400`).sort());
     this.etcd.use(endpointsFor(this.identity));
+    const config = await this.store.config().catch(() => undefined);
+    if (config) this.#upwards.onSettings(withClusterConfig(this.identity.settings, config));
     await this.#followAdmins().catch((error: unknown) => log.warning(`admin.conf: ${messageOf(error)}`));
+  }
+
+  /** Does what follows from settings beyond arguments and services. */
+  async takeSettings(before: ClusterSettings): Promise<void> {
+    await this.#network.takeSettings();
+    const { supplied, externalAuthorities, settings } = this.identity;
+    const isOurs = !supplied.includes(API_SERVER) && !externalAuthorities.includes("kubernetes");
+    if (settings.clusterDomain !== before.clusterDomain && isOurs)
+      await this.refreshCertificates({ names: [API_SERVER] });
+    this.features.wake();
   }
 
   /** New keys and certificates, and their use by this daemon; the components read theirs by themselves. */
@@ -275,7 +290,7 @@ export class ControlPlane {
 
   #nodesChanged(nodes: readonly NodeObject[]) {
     this.#nodes = nodes;
-    this.#network?.update(nodes);
+    this.#network.update(nodes);
     void this.#rangeForFirstNode(nodes);
     const names = nodes
       .map((node) => `${node.metadata.name} ${isReady(node)}`)

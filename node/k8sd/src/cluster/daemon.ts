@@ -9,11 +9,13 @@ import {
   NOT_INITIALIZED,
   type BootstrapConfig,
 } from "@cantrip/metadata/k8sd";
+import { Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import {
   loadIdentity,
   saveIdentity,
   settled,
+  type ClusterSettings,
   type Identity,
   type JoinConfig,
   type Journal,
@@ -42,6 +44,7 @@ import {
   unitStates,
   wantedServices,
 } from "../node/services.ts";
+import { adoptSettings } from "./adopt.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
@@ -60,6 +63,7 @@ import {
 } from "./recovery.ts";
 import { openedSnapshot, restoreCluster, type SnapshotDocument } from "./snapshot.ts";
 import {
+  areSameSettings,
   checkAddress,
   checkNodeName,
   problemsOfBootstrap,
@@ -93,6 +97,7 @@ export class Daemon {
   readonly paths: Paths;
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
   readonly #renewal: Renewal;
+  readonly #adoptions = new Turns();
   #identity: Identity | undefined;
   #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
@@ -396,6 +401,7 @@ export class Daemon {
       onSuperseded: (generation, by) => void this.#stepDown(generation, by),
       onPeers: (peers) => this.#follow(peers),
       onCertificates: () => this.#onMembership(this.#identity),
+      onSettings: (settings) => this.#adopt(settings),
       onServers: (servers) => this.#note({ datastore: { type: "external", servers } }),
     };
   }
@@ -414,6 +420,27 @@ export class Daemon {
     await kill("etcd", "kube-apiserver").catch((error: unknown) => log.error(messageOf(error)));
     await stop("kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler", "k8s-apiserver-proxy");
     await endContainers(this.paths.package).catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  /** A node under an operation is asked, or asks, again later. */
+  #adopt(settings: ClusterSettings) {
+    if (!this.#identity || areSameSettings(this.#identity.settings, settings)) return;
+    this.#adoptions
+      .inTurn(async () => {
+        const before = this.#identity;
+        if (!before || this.#operation || before.superseded || areSameSettings(before.settings, settings))
+          return;
+        await adoptSettings(this.paths, before, settings);
+        // Only now: who is killed on the way finds the difference again.
+        await this.#note({ settings });
+        await this.#part?.takeSettings(before.settings);
+      })
+      .catch((error: unknown) => log.error(`the cluster's settings could not be taken: ${messageOf(error)}`));
+  }
+
+  /** Asks how the cluster is set, now. */
+  askAgain(): void {
+    if (this.#part instanceof Worker) this.#part.askAgain();
   }
 
   /** Keeps the way back to the cluster on disk. */

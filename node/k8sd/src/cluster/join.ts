@@ -47,17 +47,14 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   // Its arguments follow from this machine alone: it starts while a control plane is asked.
   await prepareContainerd(paths, task.config, defaultsFor(paths, begun));
   await start("containerd");
-  const { identity: admitted, cloudProvider } = await beAdmitted(paths, begun, task, progress);
+  const admitted = await beAdmitted(paths, begun, task, progress);
   progress.step("making certificates");
   const identity = await takeSupplied(paths, admitted, task.config);
   // An older generation of administrators is made good by the running control plane.
   if (identity.role === "control-plane")
     await ensureControlPlanePki(paths, { ...identity, adminGroup: adminGroup(FIRST_ADMINS) });
   progress.step("writing configuration");
-  const config = cloudProvider
-    ? { ...task.config, "cluster-config": { "cloud-provider": cloudProvider } }
-    : task.config;
-  await prepareNode(paths, identity, config, defaultsFor(paths, identity));
+  await prepareNode(paths, identity, task.config, defaultsFor(paths, identity));
   await noteAdmission(paths, identity);
   return identity;
 }

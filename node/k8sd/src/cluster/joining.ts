@@ -52,7 +52,6 @@ export interface AdmitReply {
   readonly settings: ClusterSettings;
   readonly datastore: Datastore;
   readonly externalAuthorities: readonly AuthorityName[];
-  readonly cloudProvider: string;
   /** `ip:port` of every API server. */
   readonly apiServers: readonly string[];
   /** `ip:6400` of every control plane's daemon. */
@@ -100,9 +99,12 @@ export const STATE_PATH = "x/cantrip/datastore-state";
 /** A node says what keeps its part of the pod network from working. */
 export const REPORT_PATH = "x/cantrip/report";
 export const reportSchema = object({ networkProblems: list(text({ maxLength: 512 })) }, ["networkProblems"]);
-/** A node asks whether its credential still counts, and in which generation the cluster is. */
+/** A node asks whether its credential still counts, in which generation the cluster is, and how it is set. */
 export const MEMBER_PATH = "x/cantrip/member";
 export interface Membership {
   readonly member: boolean;
   readonly generation: number;
+  readonly settings: ClusterSettings;
 }
+/** A node is told to ask for that now. */
+export const ASK_AGAIN_PATH = "x/cantrip/ask-again";

@@ -17,14 +17,6 @@ type NodeConfig = BootstrapConfig & WorkerJoinConfig;
 export const changesFor = (config: NodeConfig, service: Service): ArgumentChanges =>
   (config as Record<string, ArgumentChanges | undefined>)[`extra-node-${service}-args`] ?? {};
 
-/** Arguments that follow from the cluster's configuration rather than from the node. */
-function clusterArguments(config: NodeConfig, service: Service): ArgumentChanges {
-  const provider = config["cluster-config"]?.["cloud-provider"];
-  return provider && ["kubelet", "kube-controller-manager"].includes(service)
-    ? { "--cloud-provider": provider }
-    : {};
-}
-
 /** Claims the machine, then writes what containerd reads; the rest of a node can be written while it starts. */
 export async function prepareContainerd(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {
   await claimMachine(paths);
@@ -55,8 +47,7 @@ export async function prepareNode(
 
 async function writeArguments(paths: Paths, config: NodeConfig, defaults: Defaults): Promise<void> {
   for (const [service, values] of Object.entries(defaults) as [Service, Record<string, string>][]) {
-    const changes = { ...clusterArguments(config, service), ...changesFor(config, service) };
-    await writeAtomically(join(paths.args, service), renderArguments(values, changes));
+    await writeAtomically(join(paths.args, service), renderArguments(values, changesFor(config, service)));
   }
 }
 

@@ -220,21 +220,40 @@ export function resolveClusterConfig(
 }
 
 export function resolveSettings(config: BootstrapConfig): ClusterSettings {
-  const serviceCidr = config["service-cidr"] || DEFAULT_SERVICE_CIDR;
-  const { network = {}, dns = {} } = config["cluster-config"] ?? {};
-  const networkEnabled = network.enabled ?? false;
-  return {
+  const fixed = {
     podCidr: config["pod-cidr"] || DEFAULT_POD_CIDR,
-    serviceCidr,
-    clusterDns: dns["service-ip"] || nthAddress(serviceCidr, 10),
-    clusterDomain: dns["cluster-domain"] || DEFAULT_CLUSTER_DOMAIN,
+    serviceCidr: config["service-cidr"] || DEFAULT_SERVICE_CIDR,
     securePort: config["secure-port"] ?? 6443,
     etcdPort: config["etcd-port"] ?? 2379,
     etcdPeerPort: config["etcd-peer-port"] ?? 2380,
-    networkEnabled,
-    // Our network has no service proxy of its own: kube-proxy runs with it whatever the setting says.
-    kubeProxyEnabled: networkEnabled || (network["kube-proxy-enabled"] ?? true),
     controlPlaneTaints: config["control-plane-taints"] ?? [],
     disableRbac: config["disable-rbac"] ?? false,
   };
+  return withClusterConfig(fixed, config["cluster-config"] ?? {});
 }
+
+/** The settings with those that the cluster's configuration decides as it is now. */
+export function withClusterConfig(
+  settings: Omit<ClusterSettings, Adjustable> & Partial<ClusterSettings>,
+  { network = {}, dns = {}, "cloud-provider": cloudProvider = "" }: UserFacingClusterConfig,
+): ClusterSettings {
+  const networkEnabled = network.enabled ?? false;
+  return {
+    ...settings,
+    clusterDns: dns["service-ip"] || nthAddress(settings.serviceCidr, 10),
+    clusterDomain: dns["cluster-domain"] || DEFAULT_CLUSTER_DOMAIN,
+    networkEnabled,
+    // Our network has no service proxy of its own: kube-proxy runs with it whatever the setting says.
+    kubeProxyEnabled: networkEnabled || (network["kube-proxy-enabled"] ?? true),
+    cloudProvider,
+  };
+}
+
+type Adjustable = "clusterDns" | "clusterDomain" | "networkEnabled" | "kubeProxyEnabled" | "cloudProvider";
+/** True if nothing that a node does depends on the difference. */
+export const areSameSettings = (one: ClusterSettings, other: ClusterSettings): boolean =>
+  one.clusterDns === other.clusterDns &&
+  one.clusterDomain === other.clusterDomain &&
+  one.networkEnabled === other.networkEnabled &&
+  one.kubeProxyEnabled === other.kubeProxyEnabled &&
+  one.cloudProvider === other.cloudProvider;

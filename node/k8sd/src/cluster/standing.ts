@@ -3,7 +3,7 @@
  * one that slept through a recovery.
  */
 import { messageOf } from "../base/errors.ts";
-import type { Identity } from "../base/identity.ts";
+import type { ClusterSettings, Identity } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { MEMBER_PATH, type Membership } from "./joining.ts";
@@ -22,6 +22,8 @@ export interface StandingTask {
   onRemoved(): void;
   /** The control plane at this address is of a later generation: what runs here is a cluster's past. */
   onSuperseded(generation: number, address: string): void;
+  /** How a control plane of this node's cluster says that it is set. */
+  onSettings(settings: ClusterSettings): void;
 }
 
 interface Word extends Membership {
@@ -40,6 +42,12 @@ export class Standing {
     setImmediate(() => void this.#look());
   }
 
+  /** Asks now, in doubt or not. */
+  askAgain(): void {
+    this.#looks = 0;
+    void this.#look();
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
@@ -56,6 +64,14 @@ export class Standing {
     if (later && (this.#task.identity().role === "control-plane" || !isRemoved))
       this.#task.onSuperseded(later.generation, later.address);
     else if (isRemoved) this.#task.onRemoved();
+    else this.#takeSettings(words);
+  }
+
+  #takeSettings(words: readonly Word[]) {
+    const { role, generation } = this.#task.identity();
+    // A control plane has them from where they are kept; what another one has read may be older.
+    const word = words.find((candidate) => candidate.generation === generation);
+    if (role === "worker" && word) this.#task.onSettings(word.settings);
   }
 
   /** Only a control plane's plain word counts, never silence. */

@@ -1,5 +1,5 @@
 /** What the running part of a node (a control plane, a worker) knows of the daemon around it. */
-import type { Identity } from "../base/identity.ts";
+import type { ClusterSettings, Identity } from "../base/identity.ts";
 
 export interface Upwards {
   /** What this node is, as it is now. */
@@ -12,6 +12,8 @@ export interface Upwards {
   onPeers(peers: readonly string[]): Promise<void>;
   /** The daemon's own certificate may be another one now. */
   onCertificates(): Promise<void>;
+  /** How the cluster is set, as it is now. */
+  onSettings(settings: ClusterSettings): void;
   /** URLs of the external datastore, as they are now. */
   onServers(servers: readonly string[]): Promise<void>;
 }

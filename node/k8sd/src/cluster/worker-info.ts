@@ -40,13 +40,12 @@ export async function workerInfo(
   if (await plane.kube.find(`/api/v1/nodes/${name}`))
     throw new ApiError(400, `node name already exists: ${name}`);
   const { settings } = plane.identity;
-  const [authorities, rows, config] = await Promise.all([
+  const [authorities, rows, { dns, annotations }] = await Promise.all([
     readAuthorities(plane.paths, plane.identity),
     plane.store.nodes(),
     plane.store.config(),
   ]);
   const planes = rows.filter(({ role, state }) => role === "control-plane" && state === "joined");
-  const { "cloud-provider": cloudProvider, annotations } = config;
   return {
     ca: authorityCertificate(authorities, "kubernetes"),
     "client-ca": authorityCertificate(authorities, "client"),
@@ -57,8 +56,8 @@ export async function workerInfo(
     kubeProxyClientKey: "",
     podCIDR: settings.podCidr,
     serviceCIDR: settings.serviceCidr,
-    ...(config.dns?.enabled && { clusterDNS: settings.clusterDns, clusterDomain: settings.clusterDomain }),
-    ...(cloudProvider && { cloudProvider }),
+    ...(dns?.enabled && { clusterDNS: settings.clusterDns, clusterDomain: settings.clusterDomain }),
+    ...(settings.cloudProvider && { cloudProvider: settings.cloudProvider }),
     ...(annotations && { annotations }),
     ...(settings.kubeProxyEnabled && { "kube-proxy-enabled": true }),
   };

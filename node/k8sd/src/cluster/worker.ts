@@ -7,7 +7,7 @@ import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { kubeClient, type KubeClient, type NodeObject } from "../kube/client.ts";
 import { NodeWatcher } from "../kube/nodes.ts";
-import { NetworkAgent } from "../network/agent.ts";
+import { NodeNetwork } from "../network/agent.ts";
 import { addressOf } from "../network/plan.ts";
 import { refreshWorker, type Selection } from "../pki/refresh.ts";
 import { leavesOf } from "../pki/status.ts";
@@ -21,7 +21,7 @@ import type { Upwards } from "./upwards.ts";
 export class Worker {
   readonly #paths: Paths;
   readonly #kube: KubeClient;
-  readonly #network: NetworkAgent | undefined;
+  readonly #network: NodeNetwork;
   readonly #watcher: NodeWatcher;
   readonly #standing: Standing;
   readonly #reporter: Reporter;
@@ -33,12 +33,12 @@ export class Worker {
     this.#paths = paths;
     this.#kube = kube;
     this.#upwards = upwards;
-    this.#network = identity.settings.networkEnabled ? new NetworkAgent(paths, identity) : undefined;
+    this.#network = new NodeNetwork(paths, () => upwards.identity());
     this.#watcher = new NodeWatcher(kube, (nodes) => this.#nodesChanged(nodes));
     this.#reporter = new Reporter(
       paths,
       () => upwards.identity(),
-      () => this.#network?.problems ?? [],
+      () => this.#network.problems,
     );
     this.#standing = new Standing({
       paths,
@@ -47,6 +47,7 @@ export class Worker {
       isInDoubt: () => Promise.resolve(!this.#isListed),
       onRemoved: () => upwards.onRemoved(),
       onSuperseded: (generation, address) => upwards.onSuperseded(generation, address),
+      onSettings: (settings) => upwards.onSettings(settings),
     });
   }
 
@@ -62,8 +63,16 @@ export class Worker {
     this.#reporter.stop();
     await this.#refreshes.stop();
     this.#watcher.stop();
-    await this.#network?.stop();
+    await this.#network.stop();
     this.#kube.close();
+  }
+
+  /** Does what follows from settings beyond arguments and services. */
+  takeSettings = (): Promise<void> => this.#network.takeSettings();
+
+  /** Asks a control plane how the cluster is, now. */
+  askAgain(): void {
+    this.#standing.askAgain();
   }
 
   /** New keys, signed by a control plane because of the certificate that this node has now. */
@@ -100,7 +109,7 @@ export class Worker {
 
   #nodesChanged(nodes: readonly NodeObject[]) {
     this.#isListed = nodes.some(({ metadata }) => metadata.name === this.#upwards.identity().name);
-    this.#network?.update(nodes);
+    this.#network.update(nodes);
     const planes = nodes.filter(({ metadata }) => metadata.labels?.["k8sd.io/role"] === "control-plane");
     void this.#upwards.onPeers(planes.flatMap((node) => addressOf(node) ?? []).map((ip) => `${ip}:6400`));
   }

@@ -2,7 +2,8 @@
  * The feature `network` on one node (decision 12): CNI configuration, the ways to the other nodes' pods (a route on the node's
  * own link, the tunnel to other links), masquerade.
  */
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
 import { Coalesced } from "../base/coalesce.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
@@ -10,14 +11,60 @@ import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import { run } from "../base/run.ts";
 import type { NodeObject } from "../kube/client.ts";
-import { writeCniConfig } from "./cni.ts";
+import { cniConfigFile, writeCniConfig } from "./cni.ts";
 import { linkOf } from "./link.ts";
 import { masqueradeRules, planFor, TABLE, type NetworkPlan, type Route } from "./plan.ts";
 import { applyTunnel, DEVICE, OVERHEAD, removeTunnel, ROUTE_PROTOCOL } from "./tunnel.ts";
 
 const VERIFY_EVERY_MS = 60_000;
 
-export class NetworkAgent {
+/** The agent of a node, as long as the cluster's network is enabled. */
+export class NodeNetwork {
+  readonly #paths: Paths;
+  readonly #identity: () => Identity;
+  #agent: NetworkAgent | undefined;
+  #nodes: readonly NodeObject[] = [];
+
+  constructor(paths: Paths, identity: () => Identity) {
+    this.#paths = paths;
+    this.#identity = identity;
+    if (identity().settings.networkEnabled) this.#agent = new NetworkAgent(paths, identity());
+    else void this.#end().catch((error: unknown) => log.warning(`network: ${messageOf(error)}`));
+  }
+
+  get problems(): readonly string[] {
+    return this.#agent?.problems ?? [];
+  }
+
+  update(nodes: readonly NodeObject[]): void {
+    this.#nodes = nodes;
+    this.#agent?.update(nodes);
+  }
+
+  /** Begins with a network that was enabled; takes a disabled one apart, so that another can take its place. */
+  async takeSettings(): Promise<void> {
+    const identity = this.#identity();
+    if (!identity.settings.networkEnabled) return this.#end();
+    if (this.#agent) return;
+    this.#agent = new NetworkAgent(this.#paths, identity);
+    this.#agent.update(this.#nodes);
+    log.info("network: enabled on this node");
+  }
+
+  /** Also where a daemon that was killed here did not get to the end. */
+  async #end() {
+    await this.#agent?.stop();
+    this.#agent = undefined;
+    if (!existsSync(cniConfigFile(this.#paths))) return;
+    await removeNetwork();
+    await rm(cniConfigFile(this.#paths), { force: true });
+    log.info("network: disabled on this node");
+  }
+
+  stop = async (): Promise<void> => this.#agent?.stop();
+}
+
+class NetworkAgent {
   readonly #paths: Paths;
   readonly #identity: Identity;
   readonly #timer: NodeJS.Timeout;

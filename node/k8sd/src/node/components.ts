@@ -57,6 +57,9 @@ export const resolvConf = () =>
   ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].find((path) => existsSync(path)) ??
   "/etc/resolv.conf";
 
+const cloudProvider = ({ cloudProvider: name }: Identity["settings"]): Arguments =>
+  name === "" ? {} : { "--cloud-provider": name };
+
 function kubelet(paths: Paths, { name, role, address, settings }: Identity): Arguments {
   const taints = role === "control-plane" ? settings.controlPlaneTaints : [];
   return {
@@ -64,6 +67,7 @@ function kubelet(paths: Paths, { name, role, address, settings }: Identity): Arg
     "--authentication-token-webhook": "true",
     "--authorization-mode": "Webhook",
     "--client-ca-file": join(paths.pki, "client-ca.crt"),
+    ...cloudProvider(settings),
     "--cluster-dns": settings.clusterDns,
     "--cluster-domain": settings.clusterDomain,
     "--container-runtime-endpoint": `unix://${paths.containerdSocket}`,
@@ -239,6 +243,7 @@ function kubeControllerManager(paths: Paths, identity: Identity): Arguments {
     "--allocate-node-cidrs": "true",
     "--authentication-kubeconfig": kubeconfig,
     "--authorization-kubeconfig": kubeconfig,
+    ...cloudProvider(settings),
     "--cluster-cidr": settings.podCidr,
     // Its fifty controllers each ask for their own credential at the start: the default rate makes that take 5 s.
     "--kube-api-burst": "300",

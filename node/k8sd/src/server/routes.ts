@@ -41,6 +41,7 @@ import {
   ABANDON_PATH,
   abandonRequestSchema,
   admitRequestSchema,
+  ASK_AGAIN_PATH,
   CONNECTION_PATH,
   connectionSchema,
   JOINED_PATH,
@@ -294,6 +295,13 @@ export function routes(daemon: Daemon): Router {
     for: controlPlaneDaemon,
     body: object({}),
     handle: () => takeTimersOfSeveral(daemon.controlPlane()),
+  });
+  router.add({
+    method: "POST",
+    path: at(ASK_AGAIN_PATH),
+    for: controlPlaneDaemon,
+    body: object({}),
+    handle: () => daemon.askAgain(),
   });
   router.add({
     method: "POST",

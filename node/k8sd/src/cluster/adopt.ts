@@ -1,0 +1,81 @@
+/** Makes a running node be as the cluster's settings say now: arguments, services, certificates. Repeatable. */
+import { join } from "node:path";
+import { messageOf } from "../base/errors.ts";
+import type { ClusterSettings, Identity } from "../base/identity.ts";
+import { log } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import { run } from "../base/run.ts";
+import { changeArguments, readArguments, type ArgumentChanges, type Arguments } from "../node/arguments.ts";
+import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
+import { disable, enable, restart, start, stop, wantedServices, type Service } from "../node/services.ts";
+
+/** Services whose arguments follow from the settings start anew; what an operator set otherwise stays so. */
+export async function adoptSettings(
+  paths: Paths,
+  before: Identity,
+  settings: ClusterSettings,
+): Promise<void> {
+  const after: Identity = { ...before, settings };
+  const [had, has] = [wantedServices(before), wantedServices(after)];
+  const changed: Service[] = [];
+  for (const service of has) {
+    const changes = await changesOf(paths, service, before, after);
+    if (changes === undefined) continue;
+    await changeArguments(paths.args, service, changes);
+    if (had.includes(service)) changed.push(service);
+  }
+  // Also if the file was right already: a daemon that was killed here did not get to the restart.
+  if (changed.length > 0) {
+    log.info(`settings: starting ${changed.join(", ")} anew`);
+    await restart(...changed);
+  }
+  await begin(
+    paths,
+    has.filter((service) => !had.includes(service)),
+  );
+  await end(
+    paths,
+    had.filter((service) => !has.includes(service)),
+  );
+}
+
+const defaultsOf = (paths: Paths, identity: Identity, service: Service): Arguments => {
+  const defaults =
+    identity.role === "worker" ? workerDefaults(paths, identity) : controlPlaneDefaults(paths, identity);
+  return defaults[service] ?? {};
+};
+
+/** undefined if nothing about the service follows from what has changed. */
+async function changesOf(
+  paths: Paths,
+  service: Service,
+  before: Identity,
+  after: Identity,
+): Promise<ArgumentChanges | undefined> {
+  const [old, wanted] = [defaultsOf(paths, before, service), defaultsOf(paths, after, service)];
+  const flags = [...new Set([...Object.keys(old), ...Object.keys(wanted)])];
+  const differing = flags.filter((flag) => old[flag] !== wanted[flag]);
+  if (differing.length === 0) return undefined;
+  const present = await readArguments(paths.args, service);
+  const ours = differing.filter((flag) => present[flag] === old[flag]);
+  return Object.fromEntries(ours.map((flag) => [flag, wanted[flag] ?? null]));
+}
+
+async function begin(paths: Paths, services: readonly Service[]) {
+  if (services.length === 0) return;
+  log.info(`settings: starting ${services.join(", ")}`);
+  await enable(paths, ...services);
+  await start(...services);
+}
+
+async function end(paths: Paths, services: readonly Service[]) {
+  if (services.length === 0) return;
+  log.info(`settings: stopping ${services.join(", ")}`);
+  await disable(paths, ...services);
+  await stop(...services);
+  if (!services.includes("kube-proxy")) return;
+  // Its rules would go on sending services to where their pods were.
+  await run([join(paths.package, "bin/kube-proxy"), "--cleanup", "--proxy-mode=nftables"]).catch(
+    (error: unknown) => log.warning(`rules of kube-proxy could not be removed: ${messageOf(error)}`),
+  );
+}
