@@ -25,7 +25,7 @@ export interface HostRecord {
 export const wantedSysctls: Readonly<Record<string, number>> = {
   "net.ipv4.ip_forward": 1,
   "fs.inotify.max_user_instances": 8192,
-  "fs.inotify.max_user_watches": 524_288,
+  "fs.inotify.max_user_watches": 1_048_576,
 };
 
 /** Kernel-wide settings that kubelets and kube-proxies in machines write: we only remember and put back. */

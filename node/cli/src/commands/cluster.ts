@@ -25,6 +25,7 @@ import {
 import { following } from "../follow.ts";
 import { readConfig } from "../documents.ts";
 import { ALREADY_PART_OF_A_CLUSTER, failedTo, UserError } from "../errors.ts";
+import { askForConfig } from "../interactive.ts";
 import { formatOption, timeoutOption } from "../options.ts";
 
 /** Without a file: what makes a cluster useful at once, as far as it exists here. */
@@ -40,6 +41,7 @@ interface Common {
   outputFormat: Format;
 }
 interface NodeFlags extends Common {
+  interactive?: boolean;
   file?: string;
   name?: string;
   address?: string;
@@ -49,6 +51,7 @@ export function clusterCommands(program: Command): void {
   program
     .command("bootstrap")
     .description("make this machine the first control plane of a new cluster")
+    .option("--interactive", "ask for the features and ranges of the cluster")
     .option("--file <file>", "bootstrap configuration, - for standard input")
     .option("--name <name>", "name of this node (default: the host name)")
     .option("--address <address>", "address of this node, or a range that it lies in")
@@ -85,8 +88,7 @@ export function clusterCommands(program: Command): void {
 
 async function bootstrap(flags: NodeFlags): Promise<void> {
   requireRoot();
-  const config =
-    flags.file === undefined ? DEFAULT_CONFIG : await readConfig(flags.file, bootstrapConfigSchema);
+  const config = await bootstrapConfig(flags);
   const timeoutMs = parseTimeout(flags.timeout);
   const body = {
     name: nodeName(flags.name),
@@ -100,6 +102,13 @@ async function bootstrap(flags: NodeFlags): Promise<void> {
   );
   const text = `Bootstrapped a new Kubernetes cluster with node address "${node.address}".\nThe node will be 'Ready' to host workloads after the CNI is deployed successfully.\n`;
   await print(flags.outputFormat, text, { node });
+}
+
+function bootstrapConfig({ file, interactive }: NodeFlags): Promise<BootstrapConfig> | BootstrapConfig {
+  if (interactive && file !== undefined)
+    throw new UserError("--interactive and --file both say what the cluster is to be; use one of them");
+  if (interactive) return askForConfig(process.stdin, process.stderr);
+  return file === undefined ? DEFAULT_CONFIG : readConfig(file, bootstrapConfigSchema);
 }
 
 /** The daemon's word for "already in a cluster" becomes the command's. */

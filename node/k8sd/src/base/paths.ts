@@ -23,6 +23,9 @@ export interface Paths {
   readonly cniBin: string;
   readonly containerdConfig: string;
   readonly containerdSocket: string;
+  readonly containerdData: string;
+  /** Where packages of the machine set kernel parameters for its next boot. */
+  readonly sysctl: string;
   readonly systemd: string;
   /** The node package that this daemon belongs to. */
   readonly package: string;
@@ -54,6 +57,8 @@ export function pathsBelow(root: string, packageRoot = ownPackage()): Paths {
     cniBin: at("/opt/cni/bin"),
     containerdConfig: at("/etc/containerd"),
     containerdSocket: at("/run/containerd/containerd.sock"),
+    containerdData: at("/var/lib/containerd"),
+    sysctl: at("/etc/sysctl.d"),
     systemd: at("/etc/systemd/system"),
     package: packageRoot,
   };

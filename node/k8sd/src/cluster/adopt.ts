@@ -1,13 +1,11 @@
 /** Makes a running node be as the cluster's settings say now: arguments, services, certificates. Repeatable. */
-import { join } from "node:path";
-import { messageOf } from "../base/errors.ts";
 import type { ClusterSettings, Identity } from "../base/identity.ts";
 import { log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
-import { run } from "../base/run.ts";
 import { changeArguments, readArguments, type ArgumentChanges, type Arguments } from "../node/arguments.ts";
 import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
 import { disable, enable, restart, start, stop, wantedServices, type Service } from "../node/services.ts";
+import { removeProxyRules } from "./shared.ts";
 
 /** Services whose arguments follow from the settings start anew; what an operator set otherwise stays so. */
 export async function adoptSettings(
@@ -74,8 +72,6 @@ async function end(paths: Paths, services: readonly Service[]) {
   await disable(paths, ...services);
   await stop(...services);
   if (!services.includes("kube-proxy")) return;
-  // Its rules would go on sending services to where their pods were.
-  await run([join(paths.package, "bin/kube-proxy"), "--cleanup", "--proxy-mode=nftables"]).catch(
-    (error: unknown) => log.warning(`rules of kube-proxy could not be removed: ${messageOf(error)}`),
-  );
+  // They would go on sending services to where their pods were.
+  await removeProxyRules();
 }

@@ -52,7 +52,7 @@ import { joinCluster } from "./join.ts";
 import { endContainers } from "./containers.ts";
 import { datastoreOf, releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
-import { checkContainerd, checkLocalAddress, checkPorts } from "./preflight.ts";
+import { checkMachine } from "./preflight.ts";
 import {
   giveUpRecovery,
   isBeyondReturn,
@@ -174,7 +174,7 @@ export class Daemon {
     this.#refuseWhileBusy();
     const identity = beginBootstrap(request, config);
     return this.#begin(identity, async () => {
-      await this.#preflight(identity);
+      await checkMachine(this.paths, identity);
       await saveIdentity(this.paths.identity, identity);
     });
   }
@@ -195,7 +195,7 @@ export class Daemon {
     const identity = beginJoin(request, config);
     if (left) await this.#dissolve(left);
     return this.#begin(identity, async () => {
-      await this.#preflight(identity);
+      await checkMachine(this.paths, identity);
       await saveIdentity(this.paths.identity, identity);
     });
   }
@@ -252,7 +252,7 @@ export class Daemon {
     this.#refuseWhileBusy();
     const identity = beginRestore(request, await openedSnapshot(this.paths));
     return this.#begin(identity, async () => {
-      await this.#preflight(identity);
+      await checkMachine(this.paths, identity);
       await saveIdentity(this.paths.identity, identity);
     });
   }
@@ -284,12 +284,6 @@ export class Daemon {
   #refuseWhileBusy() {
     if (this.#operation)
       throw new ApiError(400, `Cannot begin: an operation is under way on this node (${this.underWay})`);
-  }
-
-  async #preflight({ role, settings, address }: Identity) {
-    checkLocalAddress(address, settings);
-    checkContainerd(this.paths.containerdSocket);
-    await checkPorts(role, settings);
   }
 
   /** From here on the operation is known, to this process at once and to the next one by the journal. */

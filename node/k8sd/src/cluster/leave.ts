@@ -13,6 +13,7 @@ import type { Paths } from "../base/paths.ts";
 import { cniConfigFile } from "../network/cni.ts";
 import { removeNetwork } from "../network/agent.ts";
 import { isClaimed, releaseMachine } from "../node/claim.ts";
+import { untune } from "../node/tuning.ts";
 import { ALL_SERVICES, disable, kill, stop } from "../node/services.ts";
 import { endContainers } from "./containers.ts";
 import { leaveShared } from "./shared.ts";
@@ -50,6 +51,7 @@ function stepsOf(paths: Paths): [string, () => Promise<void>][] {
     ["stop containerd", () => stop("containerd")],
     ["keep services from starting", () => disable(paths, ...ALL_SERVICES)],
     ["remove routes and rules", removeNetwork],
+    ["take back limits", () => untune(paths)],
     ["remove files", () => removeFiles(paths)],
   ];
 }

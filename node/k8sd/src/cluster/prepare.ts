@@ -10,6 +10,7 @@ import { claimMachine } from "../node/claim.ts";
 import type { Defaults } from "../node/components.ts";
 import { configureContainerd, linkCniPlugins } from "../node/containerd.ts";
 import { writeKubeconfigs } from "../node/kubeconfigs.ts";
+import { tune } from "../node/tuning.ts";
 import { disable, enable, servicesOf, wantedServices, type Service } from "../node/services.ts";
 
 type NodeConfig = BootstrapConfig & WorkerJoinConfig;
@@ -40,6 +41,7 @@ export async function prepareNode(
     writeExtraFiles(paths, config["extra-node-config-files"] ?? {}),
     writeKubeconfigs(paths, identity),
     ...(identity.role === "control-plane" ? [prepareAudit(paths)] : []),
+    ...(config["disable-system-tuning"] ? [] : [tune(paths)]),
     enable(paths, ...wanted),
     disable(paths, ...servicesOf(identity.role).filter((service) => !wanted.includes(service))),
   ]);

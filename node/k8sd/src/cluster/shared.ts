@@ -62,7 +62,7 @@ async function removePodNamespaces(): Promise<void> {
     await run(["ip", "netns", "delete", name]);
 }
 
-async function removeProxyRules(): Promise<void> {
+export async function removeProxyRules(): Promise<void> {
   const tables = await run(["nft", "list", "tables"]);
   const ours = tables
     .split("\n")
