@@ -1,6 +1,6 @@
 /** What every NodeService does. The machines share a cluster; the package is installed on each. */
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { describe, test } from "vitest";
+import { beforeEach, describe, test } from "vitest";
 import { NodeRefused, type NodeService } from "../src/service.ts";
 
 export type ServiceOf = (machine: "cp" | "worker") => Promise<NodeService>;
@@ -9,10 +9,28 @@ const CONFIG = {
   "cluster-config": { network: { enabled: true }, dns: { enabled: true, "cluster-domain": "cluster.local" } },
   "pod-cidr": "10.7.0.0/16",
 } as const;
-const cpOrder = { name: "cp", address: "10.0.0.1:6400", config: CONFIG };
-const joinOrder = (token: string) => ({ name: "worker", address: "10.0.0.2:6400", token, config: {} });
 
-export function nodeServiceContract(name: string, machines: () => ServiceOf): void {
+export interface Addresses {
+  readonly cp: string;
+  readonly worker: string;
+}
+
+/** `addresses` are those of the two machines; they are asked for when a test begins. */
+export function nodeServiceContract(
+  name: string,
+  machines: () => ServiceOf,
+  addresses: () => Addresses = () => ({ cp: "10.0.0.1", worker: "10.0.0.2" }),
+): void {
+  let cpOrder: { name: string; address: string; config: typeof CONFIG };
+  const joinOrder = (token: string) => ({
+    name: "worker",
+    address: `${addresses().worker}:6400`,
+    token,
+    config: {},
+  });
+  beforeEach(() => {
+    cpOrder = { name: "cp", address: `${addresses().cp}:6400`, config: CONFIG };
+  });
   describe(`a node service (${name})`, () => {
     test("a new node says that it is in no cluster", async () => {
       deepEqual(await (await machines()("cp")).identity(), { kind: "none" });
