@@ -157,10 +157,37 @@ describe("join configurations as text", () => {
     ['{"disable-system-tuning": true}', { "disable-system-tuning": true }],
   ])("%j", async (text, expected) => expect(await parseJoinConfig("worker", text)).toEqual(expected));
 
-  test.each(["nope: 1", "a: &a [x]\nb: *a", "- 1", "{", "a: b: c", "!!js/function 'x'", "x".repeat(2e6)])(
-    "%j is refused",
-    async (text) => {
-      await expect(parseJoinConfig("worker", text)).rejects.toMatchObject({ code: 400 });
-    },
-  );
+  const layer = (name: string, of: string) =>
+    `${name}: &${name} [${Array.from({ length: 10 }, () => `*${of}`).join(", ")}]\n`;
+  const bomb = `a: &a [x, x]\n${["b", "c", "d", "e", "f", "g", "h"].map((name, at) => layer(name, "abcdefg"[at]!)).join("")}`;
+  test.each([
+    ["an unknown key", "nope: 1", /unknown field "nope"/],
+    [
+      "several problems at once",
+      "nope: 1\ndisable-system-tuning: 3",
+      /nope.*disable-system-tuning: expected boolean/,
+    ],
+    ["no mapping", "- 1", /expected object, got array/],
+    ["a broken text, with its line", "disable-system-tuning: true\nb: [", /line \d/],
+    ["a mapping in a mapping's line", "a: b: c", /line 1/],
+    ["a key twice", "containerd-base-dir: /\ncontainerd-base-dir: /x", /duplicated mapping key/],
+    ["a tag of a language", "a: !!js/function 'x'", /unknown scalar tag/],
+    ["a bomb", bomb, /far beyond its size|unknown field/],
+    ["something that holds itself", "extra-node-containerd-config: &a {b: *a}", /part of|unidentified alias/],
+    ["a deep one", `extra-node-containerd-config: ${"{a: ".repeat(500)}1${"}".repeat(500)}`, /nesting exceeded/],
+    ["no UTF-8", "containerd-base-dir: \uFFFD", /not valid UTF-8/],
+    ["a huge one", "x".repeat(2e6), /at most 1048576 characters/],
+  ])("%s is refused", async (_, text, reason) => {
+    await expect(parseJoinConfig("worker", text)).rejects.toMatchObject({
+      code: 400,
+      message: expect.stringMatching(reason) as string,
+    });
+  });
+
+  test("text within a text is no alias", async () => {
+    const text = "extra-node-config-files:\n  run.sh: |\n    a && b\n    - *x\n";
+    expect(await parseJoinConfig("worker", text)).toEqual({
+      "extra-node-config-files": { "run.sh": "a && b\n- *x\n" },
+    });
+  });
 });

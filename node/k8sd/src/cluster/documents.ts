@@ -1,12 +1,11 @@
 /** Configuration documents that come as text: YAML or JSON, strictly read. */
 import {
   controlPlaneJoinConfigSchema,
-  InvalidInput,
   parse,
   workerJoinConfigSchema,
   type Schema,
 } from "@cantrip/metadata/k8sd";
-import { ApiError } from "../base/errors.ts";
+import { ApiError, messageOf } from "../base/errors.ts";
 import type { JoinConfig, Role } from "../base/identity.ts";
 
 const MAX_DOCUMENT_LENGTH = 1_048_576;
@@ -16,35 +15,22 @@ export async function parseDocument<T>(schema: Schema<T>, document: string, subj
   if (document.length > MAX_DOCUMENT_LENGTH)
     throw new ApiError(400, `${subject}: expected at most ${MAX_DOCUMENT_LENGTH} characters`);
   try {
-    return parse(schema, (await parseText(document)) ?? {}, subject);
+    return parse(schema, (await parseText(document, subject)) ?? {}, subject);
   } catch (error) {
-    if (error instanceof ApiError) throw error;
-    throw new ApiError(
-      400,
-      error instanceof InvalidInput
-        ? error.message
-        : `${subject}: ${(error as Error).message.split("\n")[0]}`,
-      { cause: error },
-    );
+    throw new ApiError(400, messageOf(error), { cause: error });
   }
 }
 
-/** JSON needs no YAML parser loaded. Aliases are refused: they make small texts into huge values. */
-async function parseText(document: string): Promise<unknown> {
+/** JSON needs no YAML parser loaded. */
+async function parseText(document: string, subject: string): Promise<unknown> {
   if (document.trim() === "") return {};
   try {
     return JSON.parse(document);
   } catch {
-    const { load } = await import("js-yaml");
-    if (/(^|[\s[{,:-])[&*][A-Za-z0-9_]/.test(withoutTexts(document)))
-      throw new SyntaxError("anchors and aliases are not supported");
-    return load(document);
+    const { readYaml } = await import("@cantrip/metadata/yaml");
+    return readYaml(subject, document);
   }
 }
-
-/** The document without quoted texts and block scalars' lines that cannot hold an alias. */
-const withoutTexts = (document: string) =>
-  document.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '""').replace(/^\s*[^:#\n]*-----[^\n]*$/gm, "");
 
 /** What a joining node may be told is a matter of its role, which its token names. */
 export const parseJoinConfig = (role: Role, document: string): Promise<JoinConfig> =>
