@@ -174,7 +174,11 @@ describe("join configurations as text", () => {
     ["a tag of a language", "a: !!js/function 'x'", /unknown scalar tag/],
     ["a bomb", bomb, /far beyond its size|unknown field/],
     ["something that holds itself", "extra-node-containerd-config: &a {b: *a}", /part of|unidentified alias/],
-    ["a deep one", `extra-node-containerd-config: ${"{a: ".repeat(500)}1${"}".repeat(500)}`, /nesting exceeded/],
+    [
+      "a deep one",
+      `extra-node-containerd-config: ${"{a: ".repeat(500)}1${"}".repeat(500)}`,
+      /nesting exceeded/,
+    ],
     ["no UTF-8", "containerd-base-dir: \uFFFD", /not valid UTF-8/],
     ["a huge one", "x".repeat(2e6), /at most 1048576 characters/],
   ])("%s is refused", async (_, text, reason) => {

@@ -74,6 +74,36 @@ test("the address of DNS changes while it is disabled, not while it serves", asy
   );
 });
 
+test("a DNS that others run is named, and left alone", async () => {
+  await must("c1", ["k8s", "disable", "dns"]);
+  await eventually(
+    "ours is gone",
+    async () =>
+      !(await kubectl("c1", "-n", "kube-system", "get", "all,pdb", "-o", "name")).includes("coredns"),
+  );
+  await kubectl(
+    "c1",
+    "-n",
+    "kube-system",
+    "create",
+    "deployment",
+    "coredns",
+    "--image=cantrip.local/coredns:1.14.7",
+    "--replicas=0",
+  );
+  await must("c1", ["k8s", "enable", "dns"]);
+  await eventually("it is named", async () =>
+    (await statusOf("dns"))!.includes("another DNS runs as Deployment kube-system/coredns"),
+  );
+  await kubectl("c1", "-n", "kube-system", "delete", "deployment", "coredns");
+  await eventually("ours serves again", async () => (await statusOf("dns"))!.includes("enabled at"));
+  const allowed = "jsonpath={.status.disruptionsAllowed}";
+  await eventually(
+    "its pods may be moved one at a time",
+    async () => (await kubectl("c1", "-n", "kube-system", "get", "pdb", "coredns", "-o", allowed)) === "1",
+  );
+});
+
 test("a cloud provider comes and goes", async () => {
   await must("c1", ["k8s", "set", "cloud-provider=external"]);
   await everyKubelet("kubelets are told", (args) => args.includes("--cloud-provider=external\n"));

@@ -559,6 +559,11 @@ function beginRestore({ name, address, timeoutMs }: NodeRequest, document: Snaps
   checkNodeName(name);
   const ip = checkAddress(address);
   const { clusterId, generation, settings, extraSans, externalAuthorities = [] } = document;
+  if (externalAuthorities.length > 0)
+    throw new ApiError(
+      400,
+      `Cannot restore: the keys of some authorities (${externalAuthorities.join(", ")}) are kept elsewhere, and a snapshot holds no certificates for a new machine; this is not supported yet`,
+    );
   return {
     schema: 1,
     clusterId,

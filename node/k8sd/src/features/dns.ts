@@ -29,6 +29,10 @@ export const dns: Feature = {
   async converge(context) {
     if (context.config.dns?.enabled !== true) return removeDns(context.kube);
     const present = await context.kube.find<Deployment>(DEPLOYMENT);
+    if (present && !isOurs(present))
+      throw new Error(
+        "another DNS runs as Deployment kube-system/coredns: remove it, or disable dns here and keep it",
+      );
     const settings = settingsOf(context, present?.spec?.replicas ?? 1);
     await Promise.all(dnsObjects(settings).map((object) => context.kube.apply(object)));
   },
@@ -46,6 +50,8 @@ export const dns: Feature = {
     };
   },
 };
+
+const isOurs = ({ metadata }: KubeObject) => metadata.labels?.["app.kubernetes.io/managed-by"] === "k8sd";
 
 interface Deployment extends KubeObject {
   readonly spec?: { readonly replicas?: number };
@@ -129,8 +135,17 @@ export function dnsObjects(settings: DnsSettings): Manifest[] {
     },
     service(settings),
     deployment(settings),
+    disruptionBudget(),
   ];
 }
+
+/** Not "at least one available": that would keep the node of a lone pod from being drained for ever. */
+const disruptionBudget = (): Manifest => ({
+  apiVersion: "policy/v1",
+  kind: "PodDisruptionBudget",
+  metadata: metadata("coredns"),
+  spec: { maxUnavailable: 1, selector: { matchLabels: SELECTOR } },
+});
 
 function service({ serviceIp }: DnsSettings): Manifest {
   const ports = [
@@ -220,9 +235,10 @@ async function removeDns(kube: KubeClient): Promise<void> {
     `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/coredns`,
     `/apis/${RBAC}/v1/clusterroles/k8sd:coredns`,
     `/apis/${RBAC}/v1/clusterrolebindings/k8sd:coredns`,
+    `/apis/policy/v1/namespaces/${NAMESPACE}/poddisruptionbudgets/coredns`,
   ];
   // Only what we put there: another DNS of the same name is its owner's.
   const found = await kube.find<KubeObject>(paths[0]!);
-  if (found?.metadata.labels?.["app.kubernetes.io/managed-by"] !== "k8sd") return;
+  if (!found || !isOurs(found)) return;
   await Promise.all(paths.map((path) => kube.delete(path, { propagationPolicy: "Background" })));
 }
