@@ -40,7 +40,7 @@ const environments: Record<string, Environment> = {
   controller: {
     about: "the controller and its agents on machines",
     needsHost: true,
-    run: () => vitest("system", "controller/", "lib/"),
+    run: () => vitest("system", "controller/"),
   },
   compat: {
     about: "the framework beside ops for Python: the same charm, events and hook tools",
