@@ -45,7 +45,11 @@ export function decide(state: ModelState, command: Command): ModelEvent[] {
   const decider = own(deciders as Record<string, (draft: Draft, command: never) => void>, command.type);
   if (!decider) throw new ModelError("not implemented", `unknown command ${JSON.stringify(command.type)}`);
   const draft = new Draft(state, command.now);
-  decider(draft, command as never);
-  endIfEmpty(draft);
-  return draft.events;
+  try {
+    decider(draft, command as never);
+    endIfEmpty(draft);
+    return draft.events;
+  } finally {
+    draft.end();
+  }
 }
