@@ -2,7 +2,7 @@
  * Where an event changes the state, so that a draft can take the change back without a copy of everything. A place that is
  * missing here would leak from a draft into the state: the tests' worlds compare it before and after every command.
  */
-import type { EventType, ModelEvent } from "./events.ts";
+import type { EventOf, EventType, ModelEvent } from "./events.ts";
 import { own } from "./records.ts";
 import type { Application, Databag, ModelState, Relation, Secret, Task, Unit, Uniter } from "./state.ts";
 
@@ -36,77 +36,62 @@ const COUNTED: ReadonlySet<EventType> = new Set<EventType>([
 /** The places of an event; undefined if they may be anywhere. */
 export function placesOf(state: ModelState, event: ModelEvent): Place[] | undefined {
   if (FAR_REACHING.has(event.type)) return undefined;
-  const list: Place[] = [];
-  const at = <Value>(
-    record: Readonly<Record<string | number, Value>>,
-    key: string | number,
-    fresh: (value: Value) => Value,
-  ): void => void list.push({ record: record as Record<string | number, unknown>, key, fresh });
-  const ofModel = <Key extends keyof ModelState>(
-    key: Key,
-    fresh: (value: ModelState[Key]) => ModelState[Key],
-  ): void => void list.push({ record: state as unknown as Record<string, unknown>, key, fresh });
-
-  if (COUNTED.has(event.type)) ofModel("counters", freshCounters);
-  switch (event.type) {
-    case "model-config-set":
-      ofModel("config", shallow);
-      break;
-    case "model-constraints-set":
-      ofModel("constraints", replaced);
-      break;
-    case "model-life-set":
-      ofModel("life", replaced);
-      break;
-    case "charm-added":
-      at(state.charms, event.charm.url, replaced);
-      break;
-    case "application-added":
-      at(state.applications, event.application.name, freshApplication);
-      break;
-    case "machine-added":
-      at(state.machines, event.machine.id, shallow);
-      break;
-    case "relation-added":
-      at(state.relations, event.relation.id, freshRelation);
-      break;
-    case "secret-added":
-      at(state.secrets, event.secret.id, freshSecret);
-      break;
-    case "operation-enqueued":
-      at(state.operations, event.operation.id, replaced);
-      for (const { id } of event.tasks) at(state.tasks, id, freshTask);
-      break;
-    default:
-      for (const [record, key, fresh] of named(state, event)) at(record, key, fresh);
-  }
-  return list;
+  const find = own(special as Record<string, (state: ModelState, event: never) => Place[]>, event.type);
+  const places = find ? find(state, event as never) : named(state, event);
+  return COUNTED.has(event.type) ? [...places, ofModel(state, "counters", freshCounters)] : places;
 }
 
-type Named = [Readonly<Record<string | number, never>>, string | number, (value: never) => never];
+const at = <Value>(
+  record: Record<string | number, Value>,
+  key: string | number,
+  fresh: (value: Value) => Value,
+): Place => ({ record, key, fresh });
+const ofModel = <Key extends keyof ModelState>(
+  state: ModelState,
+  key: Key,
+  fresh: (value: ModelState[Key]) => ModelState[Key],
+): Place => ({ record: state as unknown as Place["record"], key, fresh });
 
-/** Most events say by name what they are about. */
-function named(state: ModelState, event: ModelEvent): Named[] {
+/** Events that do not say by a name what they change. */
+const special: { readonly [Type in EventType]?: (state: ModelState, event: EventOf<Type>) => Place[] } = {
+  "model-config-set": (state) => [ofModel(state, "config", shallow)],
+  "model-constraints-set": (state) => [ofModel(state, "constraints", replaced)],
+  "model-life-set": (state) => [ofModel(state, "life", replaced)],
+  "charm-added": (state, { charm }) => [at(state.charms, charm.url, replaced)],
+  "application-added": (state, { application }) => [
+    at(state.applications, application.name, freshApplication),
+  ],
+  "machine-added": (state, { machine }) => [at(state.machines, machine.id, shallow)],
+  "relation-added": (state, { relation }) => [at(state.relations, relation.id, freshRelation)],
+  "secret-added": (state, { secret }) => [at(state.secrets, secret.id, freshSecret)],
+  "operation-enqueued": (state, { operation, tasks }) => [
+    at(state.operations, operation.id, replaced),
+    ...tasks.map(({ id }) => at(state.tasks, id, freshTask)),
+  ],
+  "workload-version-set": (state, { unit }) => [
+    at(state.units, unit, freshUnit),
+    at(state.applications, own(state.units, unit)?.application ?? "", freshApplication),
+  ],
+};
+
+/** All others name what they change; what they name besides costs a little, and does no harm. */
+function named(state: ModelState, event: ModelEvent): Place[] {
   const { unit, application, machine, relation, id, task } = event as Readonly<Record<string, unknown>>;
-  const member = typeof unit === "string" ? own(state.units, unit) : undefined;
-  const list: unknown[] = [];
-  if (typeof unit === "string") list.push([state.units, unit, freshUnit]);
-  if (typeof application === "string") list.push([state.applications, application, freshApplication]);
-  else if (event.type === "workload-version-set" && member)
-    list.push([state.applications, member.application, freshApplication]);
-  if (typeof machine === "string" && event.type !== "unit-added")
-    list.push([state.machines, machine, shallow]);
-  if (typeof relation === "number" && typeof id !== "string")
-    list.push([state.relations, relation, freshRelation]);
-  if (typeof id === "string") list.push([state.secrets, id, freshSecret]);
-  if (typeof task === "string") list.push([state.tasks, task, freshTask]);
-  const delivered = deliveredRelation(event, member);
-  if (delivered !== undefined) list.push([state.relations, delivered, freshRelation]);
-  return list as Named[];
+  const told = toldOf(event, typeof unit === "string" ? own(state.units, unit) : undefined);
+  return [
+    ...(typeof unit === "string" ? [at(state.units, unit, freshUnit)] : []),
+    ...(typeof application === "string" ? [at(state.applications, application, freshApplication)] : []),
+    ...(typeof machine === "string" ? [at(state.machines, machine, shallow)] : []),
+    ...[relation, told].flatMap((number) =>
+      typeof number === "number" ? [at(state.relations, number, freshRelation)] : [],
+    ),
+    ...(typeof id === "string" ? [at(state.secrets, id, freshSecret)] : []),
+    ...(typeof task === "string" ? [at(state.tasks, task, freshTask)] : []),
+  ];
 }
 
 /** Once a unit was told that another has departed, that one's bag may be forgotten. */
-function deliveredRelation({ type }: ModelEvent, unit: Unit | undefined): number | undefined {
+function toldOf({ type }: ModelEvent, unit: Unit | undefined): number | undefined {
   if (type === "operation-finished") return unit?.uniter.current?.hook?.relationId;
   return type === "hook-skipped" ? unit?.uniter.failed?.operation.hook?.relationId : undefined;
 }
