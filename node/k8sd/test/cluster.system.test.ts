@@ -84,6 +84,22 @@ test("a configuration that cannot work changes nothing", async () => {
   expect(await shell("c1", "ls /etc/kubernetes 2>/dev/null | wc -l")).toBe("0\n");
 });
 
+test("everything on the machine that is in the way is named at once, and nothing is changed", async () => {
+  const holder =
+    'import socket, time; held = [socket.create_server(("", port)) for port in (2379, 10250)]; time.sleep(600)';
+  await shell("c1", `systemd-run --quiet --unit=ct-holder python3 -c '${holder}'`);
+  await shell("c1", "mkdir -p /etc/kubernetes /snap/microk8s/current && touch /etc/kubernetes/admin.conf");
+  await eventually("the ports are held", async () => (await shell("c1", "ss -Hltn")).includes(":10250"));
+  const { exitCode, stderr } = await exec("c1", ["k8s", "bootstrap"]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("port 2379 (needed by: etcd) is already in use");
+  expect(stderr).toContain("port 10250 (needed by: kubelet) is already in use");
+  expect(stderr).toContain("/etc/kubernetes/admin.conf belongs to another Kubernetes on this machine");
+  expect(stderr).toContain("microk8s snap is installed");
+  expect(await shell("c1", "ls /etc/kubernetes /var/snap/k8s/common")).not.toMatch(/pki|args/);
+  await shell("c1", "systemctl stop ct-holder; rm -r /etc/kubernetes /snap");
+});
+
 test("bootstrap survives kill -9 of the daemon in its middle", async () => {
   const bootstrap = exec("c1", ["k8s", "bootstrap"]);
   await eventually(
