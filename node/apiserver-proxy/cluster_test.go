@@ -193,8 +193,8 @@ func (c *testCluster) start(t *testing.T, addresses ...string) {
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
 	c.address = listener.Addr().String()
-	c.pool = newPool(creds, schedule{interval: 50 * time.Millisecond, again: 20 * time.Millisecond, timeout: time.Second})
-	c.pool.set(ctx, normal(addresses))
+	c.pool = newPool(ctx, creds, schedule{interval: 50 * time.Millisecond, again: 20 * time.Millisecond, timeout: time.Second})
+	c.pool.set(normal(addresses))
 	c.keeper = &keeper{file: c.path("endpoints.json"), servers: c.pool, creds: creds}
 	go c.keeper.watchFile(ctx, 20*time.Millisecond)
 	go serve(ctx, listener, c.pool)

@@ -47,7 +47,7 @@ func (k *keeper) readFile(ctx context.Context) {
 	if err != nil {
 		log.Printf("keeping the API servers known before: %v", err)
 	} else if !slices.Equal(list, k.servers.addresses()) {
-		k.servers.set(ctx, list)
+		k.servers.set(list)
 	}
 }
 
@@ -118,7 +118,7 @@ func (k *keeper) refreshOnce(ctx context.Context) error {
 	log.Printf("the cluster's API servers are now %v", list)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.servers.set(ctx, list)
+	k.servers.set(list)
 	if err := storeEndpoints(k.file, list); err != nil {
 		return fmt.Errorf("cannot write %s: %w", k.file, err)
 	}

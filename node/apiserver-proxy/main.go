@@ -87,9 +87,9 @@ func run(ctx context.Context, o options) error {
 	}
 	defer listener.Close()
 
-	servers := newPool(creds, probing)
+	servers := newPool(ctx, creds, probing)
 	servers.onChange = func(ready, all int) { notify(fmt.Sprintf("STATUS=%d of %d API servers ready", ready, all)) }
-	servers.set(ctx, list)
+	servers.set(list)
 	keeper := &keeper{file: o.endpoints, servers: servers, creds: creds}
 	go keeper.watchFile(ctx, probing.interval)
 	if o.refresh > 0 {

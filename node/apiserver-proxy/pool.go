@@ -42,6 +42,7 @@ type server struct {
 
 // pool holds the API servers, watches each, and says in which order to try them.
 type pool struct {
+	ctx      context.Context // of the whole program: a server is watched for as long as it is on the list, whoever put it there
 	creds    *credentials
 	watch    schedule
 	onChange func(ready, all int)
@@ -52,8 +53,8 @@ type pool struct {
 	next    int
 }
 
-func newPool(creds *credentials, watch schedule) *pool {
-	return &pool{creds: creds, watch: watch, onChange: func(int, int) {}}
+func newPool(ctx context.Context, creds *credentials, watch schedule) *pool {
+	return &pool{ctx: ctx, creds: creds, watch: watch, onChange: func(int, int) {}}
 }
 
 // addresses returns the present list.
@@ -68,7 +69,7 @@ func (p *pool) addresses() []string {
 }
 
 // set changes the list: what stays keeps its connections and its state, connections to what leaves are cut.
-func (p *pool) set(ctx context.Context, addresses []string) {
+func (p *pool) set(addresses []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := p.servers[:0:0]
@@ -85,7 +86,7 @@ func (p *pool) set(ctx context.Context, addresses []string) {
 	}
 	for _, address := range addresses {
 		if !slices.ContainsFunc(kept, func(s *server) bool { return s.address == address }) {
-			kept = append(kept, p.start(ctx, address))
+			kept = append(kept, p.start(address))
 		}
 	}
 	p.former = slices.DeleteFunc(p.former, func(a string) bool { return slices.Contains(addresses, a) })
@@ -94,8 +95,8 @@ func (p *pool) set(ctx context.Context, addresses []string) {
 	p.changed()
 }
 
-func (p *pool) start(ctx context.Context, address string) *server {
-	ctx, stop := context.WithCancel(ctx)
+func (p *pool) start(address string) *server {
+	ctx, stop := context.WithCancel(p.ctx)
 	s := &server{address: address, connections: map[*connection]struct{}{}, kick: make(chan struct{}, 1), stop: stop}
 	go p.watchServer(ctx, s)
 	return s

@@ -141,6 +141,24 @@ func TestAnAPIServerThatComesIsKnownBeforeTheOnlyOtherFails(t *testing.T) {
 	}
 }
 
+func TestAnAPIServerLearnedByAWatchIsWatchedBeyondIt(t *testing.T) {
+	c := newCluster(t, 2)
+	first, second := c.servers[0], c.servers[1]
+	first.slices.Store([]string{first.address})
+	second.slices.Store([]string{first.address, second.address})
+	c.start(t, first.address)
+	const interval = 300 * time.Millisecond
+	go c.keeper.refresh(t.Context(), interval)
+	eventually(t, "the list is followed", func() bool { return c.holds(first.address) > 0 })
+	first.slices.Store([]string{first.address, second.address})
+	eventually(t, "the second is ready", func() bool { return c.condition(second.address) == ready })
+	time.Sleep(3 * interval) // the watch that told of it is over
+	second.unready.Store(true)
+	eventually(t, "its failure is seen", func() bool { return c.condition(second.address) == parked })
+	second.unready.Store(false)
+	eventually(t, "its return is seen", func() bool { return c.condition(second.address) == ready })
+}
+
 func TestAnEmptyAnswerKeepsTheList(t *testing.T) {
 	c := newCluster(t, 1)
 	c.start(t)
