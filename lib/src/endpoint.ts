@@ -22,6 +22,8 @@ export type ReadBag<Values> =
   | { readonly kind: "misfit"; readonly key: string; readonly reason: string };
 
 /**
+ * An endpoint with the schema of both sides: what is written is typed, what is read is checked and typed. Both sides of an
+ * interface share one schema, and swap `ours` and `theirs`.
  * @example
  * const greeting = { provider: { unit: { words: text() } }, requirer: { unit: { port: integer() } } };
  * readonly #guests = new Endpoint(this, "guests", { ours: greeting.provider, theirs: greeting.requirer });
@@ -42,6 +44,7 @@ export class Endpoint<const Ours extends Side, const Theirs extends Side> {
     this.#theirs = theirs;
   }
 
+  /** The relations of the endpoint, without one that is being broken. */
   relations(): Promise<readonly Relation[]> {
     return this.#charm.model.relations(this.name);
   }
@@ -68,6 +71,7 @@ export class Endpoint<const Ours extends Side, const Theirs extends Side> {
     >;
   }
 
+  /** The databag of the other side's application. */
   async app(relation: Relation): Promise<ReadBag<ValuesOf<FieldsOf<Theirs, "app">>>> {
     const bag = relation.app === undefined ? {} : await relation.data(relation.app);
     return readBag(bag, this.#theirs.app) as ReadBag<ValuesOf<FieldsOf<Theirs, "app">>>;

@@ -7,6 +7,7 @@ export class ToolError extends Error {
   readonly exitCode: number;
   readonly stderr: string;
 
+  /** @internal */
   constructor({ argv, exitCode, stderr }: Pick<ToolResult, "argv" | "exitCode" | "stderr">) {
     const reason = stderr
       .trim()
@@ -46,6 +47,7 @@ export class RelationAccessError extends Error {
   readonly relation: string;
   readonly entity: string;
 
+  /** @internal */
   constructor({
     relation,
     entity,
@@ -68,6 +70,7 @@ export class RelationTypeError extends TypeError {
   override readonly name = "RelationTypeError";
   readonly key: string;
 
+  /** @internal */
   constructor(relation: string, key: string, reason: string) {
     super(`Cannot write key "${key}" in relation ${relation}: ${reason}`);
     this.key = key;
@@ -78,6 +81,7 @@ export class RelationTypeError extends TypeError {
 export class UnknownName extends Error {
   override readonly name = "UnknownName";
 
+  /** @internal */
   constructor(kind: string, given: string, known: readonly string[]) {
     const list =
       known.length === 0 ? "it defines none" : `it defines ${known.map((name) => `"${name}"`).join(", ")}`;
@@ -90,6 +94,7 @@ export class SecretContentError extends Error {
   override readonly name = "SecretContentError";
   readonly key: string | undefined;
 
+  /** @internal */
   constructor(reason: string, key?: string) {
     super(`Cannot use this as the content of a secret: ${reason}`);
     this.key = key;

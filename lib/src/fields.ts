@@ -9,14 +9,18 @@ export class FieldError extends Error {
   }
 }
 
+/** How one key of a databag is written and read. */
 export interface Field<Value> {
   /** @throws FieldError */
   parse(raw: string): Value;
+  /** The text for the databag. */
   format(value: Value): string;
 }
+/** A key that may be absent: its value is then undefined, and writing undefined deletes it. */
 export interface OptionalField<Value> extends Field<Value> {
   readonly optional: true;
 }
+/** The keys of a databag. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 type OptionalKeys<F> = { [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never }[keyof F];
@@ -26,6 +30,10 @@ export type ValuesOf<F> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: V
   readonly [K in OptionalKeys<F>]?: ValueOf<F[K]>;
 };
 
+/**
+ * A text, where `matching` is given only one that matches; `expected` is what people are told otherwise. Not the empty text:
+ * Juju keeps no empty values.
+ */
 export function text({
   matching,
   expected = `a text like ${String(matching)}`,
@@ -39,6 +47,7 @@ export function text({
   };
 }
 
+/** One of these texts. */
 export function oneOf<const Value extends string>(...values: readonly Value[]): Field<Value> {
   return {
     parse: (raw) => {
@@ -50,6 +59,7 @@ export function oneOf<const Value extends string>(...values: readonly Value[]): 
   };
 }
 
+/** A whole number in decimal notation, from `least` to `most`, both included. */
 export function integer({ least = -Infinity, most = Infinity } = {}): Field<number> {
   const bounds = [
     ...(least === -Infinity ? [] : [`at least ${least}`]),
@@ -66,6 +76,7 @@ export function integer({ least = -Infinity, most = Infinity } = {}): Field<numb
   };
 }
 
+/** `true` or `false`, in lower case. */
 export function boolean(): Field<boolean> {
   return {
     parse: (raw) => {
@@ -92,6 +103,7 @@ export function json<Value>(check: (value: unknown) => Value): Field<Value> {
   };
 }
 
+/** The same field, for a key that may be absent. */
 export function optional<Value>(field: Field<Value>): OptionalField<Value> {
   return { ...field, optional: true };
 }

@@ -6,17 +6,20 @@ export type Outcome =
   | { readonly kind: "wait"; readonly for: string }
   | { readonly kind: "blocked"; readonly fix: string };
 
+/** The step is met: the next one runs. */
 export const done: Outcome = { kind: "done" };
 /** Something else will move this on; nothing for the operator to do. */
 export const wait = (what: string): Outcome => ({ kind: "wait", for: what });
 /** Only the operator can move this on, by `fix`. */
 export const blocked = (fix: string): Outcome => ({ kind: "blocked", fix });
 
+/** One thing that must hold. `C` is what its steps work on, usually the charm. */
 export interface Step<C> {
   /** Shown as the status while the step runs, if that takes long. */
   readonly name: string;
   /** A step that does not apply counts as met. */
   when?(context: C): boolean | Promise<boolean>;
+  /** Looks whether it holds, makes it so if it can, and says how that went. Running it again is harmless. */
   run(context: C): Outcome | Promise<Outcome>;
 }
 
@@ -26,6 +29,7 @@ export interface Track<C> {
   readonly steps: readonly Step<C>[];
 }
 
+/** How far a track came. */
 export interface TrackResult {
   readonly track: string;
   /** The first unmet step, if there is one. */
@@ -33,15 +37,18 @@ export interface TrackResult {
   readonly outcome: Outcome;
 }
 
+/** How far all tracks came, and what to show for it. */
 export interface ReconcileResult {
   /** Of the worst track; `active` with an empty message if all are done. */
   readonly status: Status;
   readonly tracks: readonly TrackResult[];
 }
 
+/** What happens while steps take long. */
 export interface ReconcileOptions<C> {
   /** Called when a step has been running for `slowAfterMs`: the place to set a maintenance status with its name. */
   onStep?: (step: Step<C>, track: Track<C>) => void | Promise<void>;
+  /** Milliseconds. Default: 500. */
   slowAfterMs?: number;
 }
 

@@ -10,6 +10,10 @@ import {
   type StorageEvent,
 } from "./events.ts";
 
+/**
+ * The five events of an endpoint. `joined`, `departed` and, mostly, `changed` are about one remote unit; `created` and `broken`
+ * about the relation.
+ */
 export interface RelationEvents {
   readonly created: EventSource<RelationEvent>;
   readonly joined: EventSource<RelationEvent>;
@@ -18,6 +22,7 @@ export interface RelationEvents {
   readonly broken: EventSource<RelationEvent>;
 }
 
+/** The two events of a storage; each is about one instance. */
 export interface StorageEvents {
   readonly attached: EventSource<StorageEvent>;
   readonly detaching: EventSource<StorageEvent>;
@@ -44,6 +49,7 @@ export class CharmEvents {
   readonly collectAppStatus = new EventSource<CollectStatusEvent>("collect-app-status");
   readonly #definition: CharmDefinition;
 
+  /** @internal */
   constructor(definition: CharmDefinition) {
     this.#definition = definition;
   }

@@ -48,6 +48,7 @@ export abstract class Charm {
     }
   }
 
+  /** What the charm's metadata.yaml says: name, endpoints, storage, resources. */
   get metadata(): CharmMetadata {
     return this.framework.definition.metadata;
   }
@@ -58,4 +59,5 @@ export abstract class Charm {
   }
 }
 
+/** The class of a charm, as `main` makes one for its dispatch. */
 export type CharmClass = new (framework: Framework) => Charm;

@@ -24,6 +24,7 @@ export interface DispatchContext {
   readonly actionId: string | undefined;
 }
 
+/** The relation that this dispatch is about, as the environment names it. */
 export interface RelationContext {
   readonly name: string;
   readonly id: number;
@@ -36,6 +37,7 @@ export interface RelationContext {
 export class NotADispatch extends Error {
   override readonly name = "NotADispatch";
 
+  /** @internal */
   constructor(variable: string) {
     super(
       `Cannot dispatch: ${variable} is not set; a charm's program is started by its unit agent, through "dispatch"`,

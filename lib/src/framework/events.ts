@@ -22,6 +22,7 @@ export class EventSource<Event> {
 export class NotDeferrable extends Error {
   override readonly name = "NotDeferrable";
 
+  /** @internal */
   constructor(event: string) {
     super(`Cannot defer "${event}": it is about this moment only`);
   }
@@ -32,6 +33,7 @@ export class HookEvent {
   readonly name: string;
   #deferred = false;
 
+  /** @internal */
   constructor(name: string) {
     this.name = name;
   }
@@ -46,7 +48,10 @@ export class HookEvent {
     return !["stop", "remove", "secret-rotate", "secret-expired"].includes(this.name);
   }
 
-  /** Whether the last handler deferred; asking clears it for the next handler. */
+  /**
+   * Whether the last handler deferred; asking clears it for the next handler.
+   * @internal
+   */
   takeDeferred(): boolean {
     const deferred = this.#deferred;
     this.#deferred = false;
@@ -54,6 +59,7 @@ export class HookEvent {
   }
 }
 
+/** Something moved in one relation. On `broken` the relation is no longer listed by the model; only the event has it. */
 export class RelationEvent extends HookEvent {
   readonly relation: Relation;
   /** The remote application (the own one in a peer relation). */
@@ -63,6 +69,7 @@ export class RelationEvent extends HookEvent {
   /** Who leaves, in departed: the remote unit, or the own one. */
   readonly departingUnit: string | undefined;
 
+  /** @internal */
   constructor(
     name: string,
     {
@@ -80,20 +87,24 @@ export class RelationEvent extends HookEvent {
   }
 }
 
+/** A storage instance was attached, or is about to be detached. */
 export class StorageEvent extends HookEvent {
   readonly storage: StorageInstance;
 
+  /** @internal */
   constructor(name: string, storage: StorageInstance) {
     super(name);
     this.storage = storage;
   }
 }
 
+/** A secret has a new revision (`secret-changed`, for readers), or its owner has work to do (`rotate`, `expired`, `remove`). */
 export class SecretEvent extends HookEvent {
   readonly secret: Secret;
   /** Only for secret-remove and secret-expired. */
   readonly revision: number | undefined;
 
+  /** @internal */
   constructor(name: string, secret: Secret, revision: number | undefined) {
     super(name);
     this.secret = secret;
@@ -107,13 +118,16 @@ export class SecretEvent extends HookEvent {
   }
 }
 
+/** Results of an action. Keys, and the keys of nested maps, are lower-case letters, digits and hyphens; values become text. */
 export type ActionResults = { readonly [key: string]: string | number | boolean | ActionResults };
 
+/** An operator runs an action and waits for its end. It cannot be deferred. */
 export class ActionEvent extends HookEvent {
   readonly id: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly #tools: HookTools;
 
+  /** @internal */
   constructor(
     name: string,
     { id, params, tools }: { id: string; params: Readonly<Record<string, unknown>>; tools: HookTools },
@@ -172,6 +186,7 @@ export class CollectStatusEvent extends HookEvent {
     return false;
   }
 
+  /** Adds a candidate. The worst is set in the end: blocked, maintenance, waiting, active; of equals the first. */
   addStatus(status: Status): void {
     if (this.#worst === undefined || priority[status.status] > priority[this.#worst.status])
       this.#worst = status;

@@ -7,6 +7,7 @@ import { type EventSource, HookEvent } from "./events.ts";
 import { restoreEvent, snapshotOf } from "./snapshots.ts";
 import type { Notice, StoredData, StoredState } from "./stored.ts";
 
+/** What is called with an event. A promise is awaited before the next handler is called; what it throws fails the hook. */
 export type Handler<Event> = (event: Event) => void | Promise<void>;
 
 interface Observer {
@@ -37,6 +38,7 @@ export class Framework {
   readonly #found: readonly Notice[];
   #notices: Notice[];
 
+  /** @internal */
   constructor({ context, definition, model, tools, log, stored, notices }: FrameworkParts) {
     this.context = context;
     this.definition = definition;
@@ -61,6 +63,7 @@ export class Framework {
     this.#observers.push({ event: source.name, name, handle: handle as Handler<unknown> });
   }
 
+  /** Whether any handler observes an event of this name, such as `config-changed`. */
   isObserved(event: string): boolean {
     return this.#observers.some((observer) => observer.event === event);
   }
@@ -79,7 +82,10 @@ export class Framework {
     if (event.takeDeferred()) this.#notices.push(notice);
   }
 
-  /** Calls those who deferred, in their order; whoever defers again keeps the place. */
+  /**
+   * Calls those who deferred, in their order; whoever defers again keeps the place.
+   * @internal
+   */
   async replay(): Promise<void> {
     for (const notice of this.#found) {
       const observer = this.#observers.find(
@@ -91,7 +97,10 @@ export class Framework {
     }
   }
 
-  /** What the next dispatch must find, or undefined if that is what this one found. */
+  /**
+   * What the next dispatch must find, or undefined if that is what this one found.
+   * @internal
+   */
   changedState(): StoredData | undefined {
     const isSame =
       this.#notices.length === this.#found.length &&

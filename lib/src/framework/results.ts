@@ -5,6 +5,7 @@ export class ResultKeyError extends Error {
   override readonly name = "ResultKeyError";
   readonly key: string;
 
+  /** @internal */
   constructor(key: string, reason: string) {
     super(`Cannot use "${key}" as a key of an action's results: ${reason}`);
     this.key = key;

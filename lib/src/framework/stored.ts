@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
+/** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** A deferral: which handler wants which event again. */
@@ -79,6 +80,7 @@ export class StoredState {
   readonly #values: Map<string, Json>;
   #isDirty = false;
 
+  /** @internal */
   constructor(values: Readonly<Record<string, Json>>) {
     this.#values = new Map(Object.entries(structuredClone(values)));
   }
@@ -89,20 +91,24 @@ export class StoredState {
     return structuredClone(this.#values.get(key)) as Value | undefined;
   }
 
+  /** Keeps a copy. An equal value is no change. */
   set(key: string, value: Json): void {
     if (JSON.stringify(value) === JSON.stringify(this.#values.get(key))) return;
     this.#values.set(key, structuredClone(value));
     this.#isDirty = true;
   }
 
+  /** Forgets a value; a key that is not there is no error. */
   delete(key: string): void {
     this.#isDirty = this.#values.delete(key) || this.#isDirty;
   }
 
+  /** Whether anything was changed in this dispatch. */
   get isDirty(): boolean {
     return this.#isDirty;
   }
 
+  /** All values by key. */
   toJSON(): Record<string, Json> {
     return Object.fromEntries(this.#values);
   }

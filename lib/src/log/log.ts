@@ -1,15 +1,25 @@
 import type { HookTools } from "../tools/tools.ts";
 import type { JujuLogger } from "./juju-logger.ts";
 
+/** The levels of `juju-log`, from the least urgent to the most. */
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error" | "critical";
 
-/** The charm's log, as `debug-log` shows it. */
+/**
+ * The charm's log, as `debug-log` shows it. A line goes to Juju in the background, in order, at the latest before the dispatch
+ * ends; logging an error fails no hook. Never log the content of a secret.
+ */
 export interface Log {
+  /** Every single step. */
   trace(text: string): void;
+  /** What the charm decides, for its authors. */
   debug(text: string): void;
+  /** What happened, for operators. */
   info(text: string): void;
+  /** What somebody should look at. */
   warning(text: string): void;
+  /** What went wrong. */
   error(text: string): void;
+  /** What stops the workload. */
   critical(text: string): void;
 }
 

@@ -6,6 +6,7 @@ export class Application {
   readonly name: string;
   readonly #tools: HookTools;
 
+  /** @internal */
   constructor(name: string, tools: HookTools) {
     this.name = name;
     this.#tools = tools;

@@ -11,6 +11,7 @@ import { checkContent, looksLikeSecretId, Secret, type SecretContent } from "./s
 import { StorageInstance } from "./storage.ts";
 import { type Clock, Unit } from "./unit.ts";
 
+/** The value of an option: `int` and `float` are numbers, `secret` is the text of a secret's id. */
 export type ConfigValue = string | number | boolean;
 /** Options by name; those with neither value nor default are absent. */
 export type Config = Readonly<Record<string, ConfigValue>> & {
@@ -37,6 +38,7 @@ export class Model {
   readonly #byKey = new Map<string, Relation>();
   #config: Promise<Config> | undefined;
 
+  /** @internal */
   constructor({
     tools,
     context,

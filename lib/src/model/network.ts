@@ -1,5 +1,6 @@
 import type { NetworkInfo } from "../tools/types.ts";
 
+/** An address of a device on this machine. */
 export interface NetworkInterface {
   readonly name: string;
   readonly address: string;

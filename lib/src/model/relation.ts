@@ -36,6 +36,7 @@ export class Relation {
   readonly #bags = new Map<string, Promise<Bag>>();
   #units: Promise<readonly string[]> | undefined;
 
+  /** @internal */
   constructor(world: RelationWorld, { id, endpoint, app, active, departingUnit, units }: RelationFacts) {
     this.id = id;
     this.name = endpoint.name;

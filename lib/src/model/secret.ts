@@ -3,6 +3,7 @@ import type { HookTools } from "../tools/tools.ts";
 import type { RotatePolicy, SecretInfo } from "../tools/types.ts";
 import type { Relation } from "./relation.ts";
 
+/** Values by key. Keys are three or more lower-case letters, digits and single hyphens; all together at most 1 MiB. */
 export type SecretContent = Readonly<Record<string, string>>;
 
 const keyGrammar = /^[a-z](?:-?[a-z0-9]){2,}$/;
@@ -41,6 +42,7 @@ export class Secret {
   #id: string | undefined;
   #content: Promise<SecretContent> | undefined;
 
+  /** @internal */
   constructor(
     tools: HookTools,
     { id, label, content }: { id?: string | undefined; label?: string | undefined; content?: SecretContent },
@@ -93,6 +95,7 @@ export class Secret {
     this.#content = Promise.resolve(content);
   }
 
+  /** Changes what is said about the secret, not its content. `expire` is a time, or a duration such as `24h`. Owners only. */
   async setInfo(info: {
     label?: string;
     description?: string;
@@ -107,10 +110,12 @@ export class Secret {
     await this.#tools.secretGrant(await this.findId(), relation.key, unit);
   }
 
+  /** Takes back what `grant` gave. Owners only. */
   async revoke(relation: Relation, unit?: string): Promise<void> {
     await this.#tools.secretRevoke(await this.findId(), { relation: relation.key, unit });
   }
 
+  /** Removes one revision, which no reader tracks any more. Owners only. */
   async removeRevision(revision: number): Promise<void> {
     await this.#tools.secretRemove(await this.findId(), revision);
   }

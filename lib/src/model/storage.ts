@@ -8,6 +8,7 @@ export class StorageInstance {
   readonly #tools: HookTools;
   #location: Promise<string> | undefined;
 
+  /** @internal */
   constructor(tools: HookTools, id: string, location?: string) {
     const slash = id.lastIndexOf("/");
     this.id = id;

@@ -14,6 +14,7 @@ export class Unit {
   readonly #clock: Clock;
   #leader: { readonly answer: Promise<boolean>; readonly since: number } | undefined;
 
+  /** @internal */
   constructor(name: string, { tools, clock }: { tools: HookTools; clock: Clock }) {
     this.name = name;
     this.#tools = tools;
@@ -28,6 +29,7 @@ export class Unit {
     return this.#leader.answer;
   }
 
+  /** The status as Juju has it, also one that an earlier hook set. */
   status(): Promise<StatusReport> {
     return this.#tools.status("unit");
   }
@@ -42,10 +44,12 @@ export class Unit {
     return this.#tools.setWorkloadVersion(version);
   }
 
+  /** The address at which clients outside the model reach the unit. */
   publicAddress(): Promise<string> {
     return this.#tools.unitAddress("public-address");
   }
 
+  /** The address at which other units reach the unit; for one endpoint ask `model.binding`. */
   privateAddress(): Promise<string> {
     return this.#tools.unitAddress("private-address");
   }
@@ -55,6 +59,7 @@ export class Unit {
     return this.#tools.openPort(port);
   }
 
+  /** The opposite of `openPort`, in the same notation; a port that is not open is no error. */
   closePort(port: string): Promise<void> {
     return this.#tools.closePort(port);
   }

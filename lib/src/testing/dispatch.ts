@@ -21,6 +21,7 @@ import { viewOf } from "./view.ts";
 /** A charm class, whose constructor may take what a test puts in the place of the outside world. */
 export type TestedCharm<Fakes> = new (framework: Framework, fakes?: Fakes) => Charm;
 
+/** What a dispatch needs beside the state and the event. */
 export interface DispatchOptions<Fakes> {
   /** The charm's directory, where charmcraft.yaml is. */
   readonly dir?: string | URL;

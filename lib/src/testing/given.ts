@@ -17,6 +17,7 @@ export type World = Writable<Required<Omit<State, "relations" | "secrets">>> & {
 export class GivenError extends Error {
   override readonly name = "GivenError";
 
+  /** @internal */
   constructor(reason: string) {
     super(`The given state cannot be: ${reason}`);
   }

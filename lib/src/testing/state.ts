@@ -21,7 +21,9 @@ export interface RelationState {
   readonly dying?: boolean;
 }
 
+/** A secret that the unit under test owns or was granted. */
 export interface SecretState {
+  /** 20 lower-case letters and digits, without `secret:`. */
   readonly id: string;
   /** Default `remote`: someone else's, granted to this unit. */
   readonly owner?: "application" | "unit" | "remote";
@@ -63,6 +65,7 @@ export interface State {
   readonly model?: { readonly name: string; readonly uuid: string };
 }
 
+/** What an action came to. */
 export interface ActionOutcome {
   readonly results: Readonly<Record<string, unknown>>;
   readonly log: readonly string[];

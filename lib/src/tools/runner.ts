@@ -6,6 +6,7 @@ export interface ToolCall {
   readonly contents?: Readonly<Record<string, string>>;
 }
 
+/** How a hook tool ended. */
 export interface ToolResult {
   readonly argv: readonly string[];
   readonly exitCode: number;
@@ -15,6 +16,7 @@ export interface ToolResult {
 
 /** The port to Juju: runs one hook tool at a time, in the order of the calls. A failed tool is a result, not an exception. */
 export interface ToolRunner {
+  /** Runs one tool to its end. */
   run(call: ToolCall): Promise<ToolResult>;
 }
 

@@ -21,23 +21,28 @@ export class HookTools {
 
   // Relations
 
+  /** `relation-ids`: the relations of an endpoint. */
   relationIds(endpoint: string): Promise<string[]> {
     return this.#json(["relation-ids", endpoint]);
   }
 
+  /** `relation-list`: the remote units. */
   relationList(relation: string): Promise<string[]> {
     return this.#json(["relation-list", "-r", relation]);
   }
 
+  /** `relation-list --app`: the remote application. */
   relationApp(relation: string): Promise<string> {
     return this.#json(["relation-list", "--app", "-r", relation]);
   }
 
+  /** `relation-get`: the databag of a unit or application, by its name. */
   relationGet(relation: string, entity: string): Promise<Strings> {
     const app = entity.includes("/") ? [] : ["--app"];
     return this.#json(["relation-get", "-r", relation, ...app, "-", entity]);
   }
 
+  /** `relation-set`: the empty text deletes a key. As `app` for leaders only. */
   async relationSet(relation: string, as: Entity, values: Readonly<Strings>): Promise<void> {
     const app = as === "app" ? ["--app"] : [];
     await this.#run({
@@ -46,20 +51,24 @@ export class HookTools {
     });
   }
 
+  /** `relation-model-get`: the model on the other side. */
   relationModel(relation: string): Promise<{ uuid: string }> {
     return this.#json(["relation-model-get", "-r", relation]);
   }
 
   // Unit, application, model
 
+  /** `config-get`: the options; those without value and default are absent. */
   config(): Promise<Record<string, string | number | boolean>> {
     return this.#json(["config-get"]);
   }
 
+  /** `is-leader`: a `true` holds for 30 seconds. */
   isLeader(): Promise<boolean> {
     return this.#json(["is-leader"]);
   }
 
+  /** `status-get`; of the application for leaders only. */
   async status(of: Entity): Promise<StatusReport> {
     const got = await this.#json<Record<string, unknown>>([
       "status-get",
@@ -71,66 +80,81 @@ export class HookTools {
     return { status: inner?.status ?? "unknown", message: inner?.message ?? "" };
   }
 
+  /** `status-set`; of the application for leaders only. Shows at once. */
   async setStatus(of: Entity, { status, message }: StatusReport): Promise<void> {
     await this.#run({ argv: ["status-set", `--application=${of === "app"}`, status, "--", message] });
   }
 
+  /** `application-version-set`. */
   async setWorkloadVersion(version: string): Promise<void> {
     await this.#run({ argv: ["application-version-set", "--", version] });
   }
 
+  /** `goal-state`: the units and relations that the operator wants. */
   goalState(): Promise<{ units?: Record<string, { status: string }>; relations?: unknown }> {
     return this.#json(["goal-state"]);
   }
 
+  /** `juju-log`. A failure is a result, as a lost line is no reason to fail a hook. */
   async log(level: string, message: string): Promise<ToolResult> {
     return this.#runner.run({ argv: ["juju-log", "--log-level", level, "--", message] });
   }
 
+  /** `juju-reboot`: after the hook, or `now`, which ends it here. */
   async reboot({ now }: { now: boolean }): Promise<void> {
     await this.#run({ argv: ["juju-reboot", ...(now ? ["--now"] : [])] });
   }
 
+  /** `credential-get`: the cloud's credential; for trusted applications only. */
   credential(): Promise<Record<string, unknown>> {
     return this.#json(["credential-get"]);
   }
 
   // Network
 
+  /** `network-get`: the addresses of an endpoint, or of one relation of it. */
   network(binding: string, relation?: string): Promise<NetworkInfo> {
     return this.#json(["network-get", binding, ...(relation ? ["-r", relation] : [])]);
   }
 
+  /** `unit-get`: an address of this unit. */
   unitAddress(kind: "private-address" | "public-address"): Promise<string> {
     return this.#json(["unit-get", kind]);
   }
 
+  /** `open-port`: `6443/tcp`, `8000-8100/udp`, `icmp`. */
   async openPort(port: string): Promise<void> {
     await this.#run({ argv: ["open-port", port] });
   }
 
+  /** `close-port`, in the notation of `open-port`. */
   async closePort(port: string): Promise<void> {
     await this.#run({ argv: ["close-port", port] });
   }
 
+  /** `opened-ports`: those that earlier hooks opened. */
   async openedPorts(): Promise<string[]> {
     return (await this.#json<string[] | null>(["opened-ports"])) ?? [];
   }
 
   // Storage, resources, server-side state
 
+  /** `storage-list`: the ids of the attached instances, `name/0`. */
   async storageList(name: string): Promise<string[]> {
     return (await this.#json<string[] | null>(["storage-list", name])) ?? [];
   }
 
+  /** `storage-get`: where an instance is. */
   storageGet(id: string): Promise<{ kind: string; location: string }> {
     return this.#json(["storage-get", "-s", id]);
   }
 
+  /** `storage-add`: asks for more instances. */
   async storageAdd(name: string, count: number): Promise<void> {
     await this.#run({ argv: ["storage-add", `${name}=${count}`] });
   }
 
+  /** `resource-get`: the path of the file, downloaded first if need be. */
   async resource(name: string): Promise<string> {
     const { stdout } = await this.#run({ argv: ["resource-get", name] });
     return stdout.trim();
@@ -138,31 +162,37 @@ export class HookTools {
 
   // Actions
 
+  /** `action-get`: the parameters, defaults filled in. */
   actionParams(): Promise<Record<string, unknown> | null> {
     return this.#json(["action-get"]);
   }
 
+  /** `action-set`: adds results; keys are flat, with dots for nesting. */
   async actionSet(results: Readonly<Strings>): Promise<void> {
     await this.#run({
       argv: ["action-set", ...Object.entries(results).map(([key, value]) => `${key}=${value}`)],
     });
   }
 
+  /** `action-log`: a line for the operator who waits. */
   async actionLog(message: string): Promise<void> {
     await this.#run({ argv: ["action-log", "--", message] });
   }
 
+  /** `action-fail`: marks the action as failed; it goes on. */
   async actionFail(message: string): Promise<void> {
     await this.#run({ argv: ["action-fail", "--", message] });
   }
 
   // Secrets
 
+  /** `secret-add`: the id of the new secret. Contents travel in files, never as arguments. */
   async secretAdd(contents: Readonly<Strings>, options: SecretOptions): Promise<string> {
     const { stdout } = await this.#run({ argv: ["secret-add", ...secretFlags(options)], contents });
     return stdout.trim();
   }
 
+  /** `secret-set`: a new revision, other facts about it, or both. */
   async secretSet(
     id: string,
     contents: Readonly<Strings> | undefined,
@@ -171,6 +201,7 @@ export class HookTools {
     await this.#run({ argv: ["secret-set", id, ...secretFlags(options)], ...(contents ? { contents } : {}) });
   }
 
+  /** `secret-get`: the tracked revision; `peek` at the latest, or `refresh`, which tracks it from then on. */
   secretGet({
     id,
     label,
@@ -188,6 +219,7 @@ export class HookTools {
     ]);
   }
 
+  /** `secret-info-get`: what the owner may know of it. */
   async secretInfo({
     id,
     label,
@@ -205,14 +237,17 @@ export class HookTools {
     return { id: entry[0], ...entry[1] };
   }
 
+  /** `secret-ids`: the secrets that this unit owns or manages. */
   async secretIds(): Promise<string[]> {
     return (await this.#json<string[] | null>(["secret-ids"])) ?? [];
   }
 
+  /** `secret-grant`: to the application of a relation, or to one unit of it. */
   async secretGrant(id: string, relation: string, unit?: string): Promise<void> {
     await this.#run({ argv: ["secret-grant", id, "-r", relation, ...(unit ? ["--unit", unit] : [])] });
   }
 
+  /** `secret-revoke`: the opposite of `secret-grant`. */
   async secretRevoke(
     id: string,
     {
@@ -229,6 +264,7 @@ export class HookTools {
     await this.#run({ argv: ["secret-revoke", id, ...flags] });
   }
 
+  /** `secret-remove`: one revision, or all. */
   async secretRemove(id: string, revision?: number): Promise<void> {
     await this.#run({
       argv: ["secret-remove", id, ...(revision === undefined ? [] : ["--revision", String(revision)])],

@@ -1,3 +1,4 @@
+/** The statuses that a charm may set. */
 export type SettableStatus = "active" | "blocked" | "maintenance" | "waiting";
 
 /** A workload status as read; `status` may also be `unknown`, `error`, `terminated`. */
@@ -12,14 +13,19 @@ export interface Status {
   readonly message: string;
 }
 
+/** How often Juju tells the owner of a secret to make a new revision. */
 export type RotatePolicy = "never" | "hourly" | "daily" | "weekly" | "monthly" | "quarterly" | "yearly";
 
+/** What is said about a secret when it is made. */
 export interface SecretOptions {
+  /** The owner's own name for it, unique among the owner's secrets. */
   readonly label?: string;
   readonly description?: string;
   /** A time, or a duration such as `24h`. */
   readonly expire?: Date | string;
+  /** Default: `never`. */
   readonly rotate?: RotatePolicy;
+  /** Default of `addSecret`: `application`; only its leader may make such a secret. */
   readonly owner?: "application" | "unit";
 }
 
