@@ -83,6 +83,7 @@ const checks: readonly Check[] = [
   { name: "lint", argv: ["oxlint"] },
   { name: "format", argv: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "generated files", argv: ["node", "metadata/scripts/generate.ts", "--check"] },
+  { name: "reference of the framework", argv: ["node", "lib/scripts/reference.ts", "--check"] },
   {
     name: "types of the charms",
     argv: ["node", "metadata/scripts/charm-types.ts", "charms/k8s", "charms/k8s-worker", "--check"],
