@@ -1,0 +1,53 @@
+/** What our charms do to the machine that they run on. */
+import { execFile } from "node:child_process";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+export interface Usage {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface Machine {
+  /** Makes a directory and those above it; what is there already stays as it is. */
+  makeDirectory(path: string): Promise<void>;
+  /** Writes a file, whole or not at all. */
+  write(path: string, text: string): Promise<void>;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): Promise<void>;
+  /** How many files are below a directory, and their size together. */
+  usage(path: string): Promise<Usage>;
+  /** Starts a service of systemd, now and at every boot; one that runs already goes on. */
+  enable(service: string): Promise<void>;
+}
+
+const run = promisify(execFile);
+
+export const thisMachine: Machine = {
+  async makeDirectory(path) {
+    await mkdir(path, { recursive: true });
+  },
+
+  async write(path, text) {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  },
+
+  async remove(path) {
+    await rm(path, { force: true });
+  },
+
+  async usage(path) {
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    const sizes = await Promise.all(
+      files.map(async (file) => (await stat(join(file.parentPath, file.name))).size),
+    );
+    return { files: files.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  },
+
+  async enable(service) {
+    await run("systemctl", ["enable", "--now", service]);
+  },
+};

@@ -1,0 +1,110 @@
+import {
+  type ActionEvent,
+  Charm,
+  type Framework,
+  type HookEvent,
+  type Outcome,
+  type Track,
+  done,
+  reconcile,
+} from "@cantrip/lib";
+import { type Machine, thisMachine } from "../../machine/machine.ts";
+import { ShareProvider } from "../../rsync-share/index.ts";
+import { parseOptions } from "./options.ts";
+import { type Client, directoryOf, rsyncdConf, rsyncdSecrets, secretsFile } from "./rsyncd.ts";
+import { parseUsage, sizeIn } from "./usage.ts";
+
+const port = 873;
+
+const tracks: readonly Track<ShareCharm>[] = [
+  { name: "daemon", steps: [{ name: "serve", run: (charm) => charm.serve() }] },
+  {
+    name: "clients",
+    steps: [
+      { name: "offer shares", run: (charm) => charm.offer() },
+      { name: "understand everybody", run: (charm) => charm.clients.understood() },
+    ],
+  },
+];
+
+export class ShareCharm extends Charm {
+  readonly clients = new ShareProvider(this, "clients");
+  readonly #machine: Machine;
+
+  constructor(framework: Framework, machine: Machine = thisMachine) {
+    super(framework);
+    this.#machine = machine;
+    const converge = () => this.#converge();
+    framework.observe(this.on.install, converge);
+    framework.observe(this.on.configChanged, converge);
+    framework.observe(this.on.upgradeCharm, converge);
+    framework.observe(this.clients.on.created, converge);
+    framework.observe(this.clients.on.changed, converge);
+    framework.observe(this.clients.on.broken, converge);
+    framework.observe(this.on.leaderElected, converge);
+    framework.observe(this.on.secretRotate, converge);
+    framework.observe(this.on.secretChanged, converge);
+    framework.observe(this.on.upgradeCharm, (event) => this.#restart(event), { as: "restart" });
+    framework.observe(this.on.action("usage"), (event) => this.#usage(event));
+  }
+
+  async serve(): Promise<Outcome> {
+    const options = await this.loadConfig(parseOptions, { invalid: "blocked" });
+    const clients = await this.#withPasswords();
+    for (const module of ["public", ...clients.map(({ client }) => client)])
+      await this.#machine.makeDirectory(directoryOf(module));
+    await this.#welcome();
+    await this.#machine.write(secretsFile, rsyncdSecrets(clients), 0o600);
+    await this.#machine.write("/etc/rsyncd.conf", rsyncdConf(options, clients));
+    await this.#machine.enable("rsync");
+    await this.model.unit.setPorts(`${port}/tcp`);
+    return done;
+  }
+
+  async offer(): Promise<Outcome> {
+    for (const request of await this.clients.requests()) {
+      const { ingressAddress: address = "" } = await this.model.binding(request.relation);
+      await this.clients.offer(request, { address, port, module: request.client });
+    }
+    return done;
+  }
+
+  async #withPasswords(): Promise<readonly Client[]> {
+    const clients: Client[] = [];
+    for (const request of await this.clients.requests()) {
+      const password = await this.clients.password(request);
+      if (password !== undefined) clients.push({ ...request, password });
+    }
+    return clients;
+  }
+
+  /** Once only: whoever removes it does not want it, and nothing but our own memory knows that it was there. */
+  async #welcome(): Promise<void> {
+    if (this.stored.get<boolean>("welcomed")) return;
+    await this.#machine.write(
+      `${directoryOf("public")}/README`,
+      "Everyone in this model can read these files.\n",
+    );
+    this.stored.set("welcomed", true);
+  }
+
+  /** The daemon may be older than its package by now. A restart would cut off those who copy: then not yet. */
+  async #restart(event: HookEvent): Promise<void> {
+    if (await this.#machine.isBusy("rsync")) return event.defer();
+    await this.#machine.restart("rsync");
+  }
+
+  async #usage(event: ActionEvent): Promise<void> {
+    const { client, unit } = await event.loadParams(parseUsage, { invalid: "fail" });
+    const requests = await this.clients.requests();
+    if (!requests.some((request) => request.client === client))
+      return event.fail(`"${client}" has no share here`);
+    const { files, bytes } = await this.#machine.usage(directoryOf(client));
+    await event.setResults({ files, size: sizeIn(unit, bytes) });
+  }
+
+  async #converge(): Promise<void> {
+    const { status } = await reconcile(tracks, this);
+    await this.model.unit.setStatus(status);
+  }
+}
