@@ -18,7 +18,8 @@ export {
   StorageEvent,
 } from "./framework/events.ts";
 export { ResultKeyError } from "./framework/results.ts";
-export { type DispatchContext, NotADispatch, type RelationContext } from "./framework/context.ts";
+export type { DispatchContext, RelationContext } from "./framework/context.ts";
+export { NotADispatch } from "./framework/environment.ts";
 export type { CharmDefinition } from "./framework/definition.ts";
 export type { Json, StoredState } from "./framework/stored.ts";
 export { Application } from "./model/application.ts";

@@ -3,6 +3,7 @@ import type { CharmClass } from "./framework/charm.ts";
 import { type DispatchContext, contextFrom, stateFile } from "./framework/context.ts";
 import { loadDefinition } from "./framework/definition.ts";
 import { Dispatch } from "./framework/dispatch.ts";
+import { NotADispatch } from "./framework/environment.ts";
 import { runLegacyHook } from "./framework/legacy.ts";
 import { fileStore } from "./framework/stored.ts";
 import { processTools } from "./tools/process.ts";
@@ -19,7 +20,7 @@ async function runToExitCode(CharmType: CharmClass): Promise<number> {
     const context = contextFrom(process.env);
     return runLegacyHook(context) || (await runDispatch(CharmType, context));
   } catch (error) {
-    process.stderr.write(`${describe(error)}\n`);
+    process.stderr.write(`${error instanceof NotADispatch ? error.message : describe(error)}\n`);
     return 1;
   }
 }

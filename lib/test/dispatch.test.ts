@@ -48,7 +48,6 @@ describe("a packed charm", () => {
     "collect-metrics",
     "gone-storage-attached",
     "__proto__",
-    "../../etc/passwd",
   ])("leaves an event alone that it does not define: %s", async (hook) => {
     const { exitCode, stderr, calls } = await charm.dispatch(
       "update-status",
@@ -56,6 +55,15 @@ describe("a packed charm", () => {
       { JUJU_DISPATCH_PATH: `hooks/${hook}` },
     );
     expect([exitCode, stderr, calls]).toEqual([0, "", []]);
+  });
+
+  test("says which variable no agent would set so, in one line", async () => {
+    const { exitCode, stderr, calls } = await charm.dispatch("install", {}, { JUJU_UNIT_NAME: "foo" });
+    expect([exitCode, stderr, calls]).toEqual([
+      1,
+      'Cannot dispatch: JUJU_UNIT_NAME is "foo", expected "application/number"; a charm\'s program is started by its unit agent, through "dispatch"\n',
+      [],
+    ]);
   });
 
   test("runs a hook of an older style first, and not itself by it", async () => {

@@ -64,8 +64,7 @@ export class Dispatch {
 async function emitJujuEvent(framework: Framework): Promise<void> {
   const name = eventName(framework.context, framework.definition);
   if (name === undefined || !framework.isObserved(name)) return;
-  const event = await jujuEvent(name, framework);
-  if (event !== undefined) await framework.emit({ name }, event);
+  await framework.emit({ name }, await jujuEvent(name, framework));
 }
 
 async function collectStatus(framework: Framework, of: "app" | "unit", name: string): Promise<void> {
