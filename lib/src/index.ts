@@ -17,6 +17,7 @@ export {
   SecretEvent,
   StorageEvent,
 } from "./framework/events.ts";
+export { UnendedWork } from "./framework/open-work.ts";
 export { ResultKeyError } from "./framework/results.ts";
 export type { DispatchContext, RelationContext } from "./framework/context.ts";
 export { NotADispatch } from "./framework/environment.ts";
