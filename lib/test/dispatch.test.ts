@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UnpackedCharm } from "./harness/unpacked.ts";
@@ -64,17 +64,6 @@ describe("a packed charm", () => {
       'Cannot dispatch: JUJU_UNIT_NAME is "foo", expected "application/number"; a charm\'s program is started by its unit agent, through "dispatch"\n',
       [],
     ]);
-  });
-
-  test("runs a hook of an older style first, and not itself by it", async () => {
-    mkdirSync(join(charm.dir, "hooks"));
-    writeFileSync(
-      join(charm.dir, "hooks", "install"),
-      '#!/bin/sh\necho "old hook" && ./dispatch && echo "still here" && exit 3\n',
-      { mode: 0o755 },
-    );
-    const { exitCode, stdout, calls } = await charm.dispatch("install");
-    expect([exitCode, stdout, calls]).toEqual([3, "old hook\nstill here\n", []]);
   });
 });
 
