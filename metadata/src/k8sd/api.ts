@@ -101,7 +101,10 @@ export interface DatastoreState {
   hasQuorum: boolean;
 }
 export interface RecoveryPlanResponse {
-  own: DatastoreState;
+  /** A recovery that failed beyond return goes on; nothing is compared any more. */
+  resumes: boolean;
+  /** Absent if it resumes. */
+  own?: DatastoreState;
   others: { name: string; address: string; state?: DatastoreState }[];
   refusals: string[];
 }

@@ -15,6 +15,7 @@ import { problemsOfLeaves, suppliedAmong, writeSuppliedLeaves } from "../pki/sup
 import { beAdmitted, confirm, noteAdmission } from "./admission.ts";
 import type { Progress } from "./bootstrap.ts";
 import { becomeMember } from "./membership.ts";
+import { checkAgainstCluster } from "./preflight.ts";
 import { changesFor, prepareContainerd, prepareNode } from "./prepare.ts";
 
 interface JoinTask {
@@ -48,6 +49,7 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   await prepareContainerd(paths, task.config, defaultsFor(paths, begun));
   await start("containerd");
   const admitted = await beAdmitted(paths, begun, task, progress);
+  await checkAgainstCluster(admitted);
   progress.step("making certificates");
   const identity = await takeSupplied(paths, admitted, task.config);
   // An older generation of administrators is made good by the running control plane.

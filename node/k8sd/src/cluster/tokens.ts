@@ -10,7 +10,7 @@ import type { Role } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { readPair } from "../pki/pairs.ts";
 import { fingerprintOf } from "../pki/certificates.ts";
-import type { Store, TokenRow } from "./store.ts";
+import type { JoinProof, Store, TokenRow } from "./store.ts";
 
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
 /** The mark by which the reference knows a worker's token. */
@@ -105,6 +105,12 @@ export class Tokens {
     return row;
   }
 
+  /** True for whoever has bound the token, or may still; also once its time is over: there is nothing to gain then but an end. */
+  async isHeldBy(name: string, { tokenHash, keyHash }: JoinProof): Promise<boolean> {
+    const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
+    return row !== undefined && isSameHash(row.hash, tokenHash) && (row.boundTo ?? keyHash) === keyHash;
+  }
+
   /** Uses nothing up. @throws ApiError 401 unless this is the valid token of a worker of this name */
   async checkWorker(name: string, secret: string): Promise<void> {
     const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
@@ -140,9 +146,12 @@ export async function clusterKey({ certificates }: Paths): Promise<string> {
   return key;
 }
 
+export const isSameHash = (one: string, other: string): boolean =>
+  timingSafeEqual(Buffer.from(one, "hex"), Buffer.from(other, "hex"));
+
 function matches(row: TokenRow, secret: string, keyHash: string): boolean {
-  const right = timingSafeEqual(Buffer.from(row.hash, "hex"), createHash("sha256").update(secret).digest());
-  return right && row.expiresAt > Date.now() && (row.boundTo === undefined || row.boundTo === keyHash);
+  const isFree = row.boundTo === undefined || row.boundTo === keyHash;
+  return isSameHash(row.hash, hashOf(secret)) && row.expiresAt > Date.now() && isFree;
 }
 
 function secretFor(key: string, name: string, role: Role, nonce: string): string {

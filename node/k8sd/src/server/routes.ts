@@ -273,7 +273,7 @@ export function routes(daemon: Daemon): Router {
     path: at(JOINED_PATH),
     for: nodeDaemon,
     body: object({}),
-    handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as NodeCaller).name),
+    handle: (_, caller) => confirmJoined(daemon.controlPlane(), caller as NodeCaller),
   });
   router.add({
     method: "POST",
