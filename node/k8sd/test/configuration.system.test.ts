@@ -45,6 +45,14 @@ afterAll(async () => {
   await machines.restore();
 });
 
+test("a drop-in that an operator has added counts at the next start of its service, told or not", async () => {
+  const folder = "/etc/systemd/system/snap.k8s.kubelet.service.d";
+  await shell("w1", `mkdir ${folder}; printf '[Service]\\nEnvironment=MINE=yes\\n' >${folder}/10-mine.conf`);
+  await must("c1", ["k8s", "set", "dns.cluster-domain=mine.example"]);
+  await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=mine.example\n"));
+  expect(await shell("w1", "tr '\\0' '\\n' </proc/$(pgrep -x kubelet)/environ")).toContain("MINE=yes\n");
+});
+
 test("another domain is known to kubelets, to DNS and to the API server's certificate", async () => {
   await must("c1", ["k8s", "set", "dns.cluster-domain=other.example"]);
   await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=other.example\n"));
