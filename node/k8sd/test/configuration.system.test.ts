@@ -99,11 +99,28 @@ test("a DNS that others run is named, and left alone", async () => {
     "--image=cantrip.local/coredns:1.14.7",
     "--replicas=0",
   );
+  await kubectl(
+    "c1",
+    "-n",
+    "kube-system",
+    "create",
+    "configmap",
+    "coredns",
+    "--from-literal=Corefile=theirs",
+  );
   await must("c1", ["k8s", "enable", "dns"]);
   await eventually("it is named", async () =>
-    (await statusOf("dns"))!.includes("another DNS runs as Deployment kube-system/coredns"),
+    (await statusOf("dns"))!.includes(
+      "another DNS has ConfigMap kube-system/coredns, Deployment kube-system/coredns",
+    ),
   );
   await kubectl("c1", "-n", "kube-system", "delete", "deployment", "coredns");
+  await must("c1", ["k8s", "disable", "dns"]);
+  await eventually("dns is off", async () => (await statusOf("dns"))!.includes("disabled"));
+  const corefile = ["get", "configmap", "coredns", "-o", "jsonpath={.data.Corefile}"];
+  expect(await kubectl("c1", "-n", "kube-system", ...corefile)).toBe("theirs");
+  await kubectl("c1", "-n", "kube-system", "delete", "configmap", "coredns");
+  await must("c1", ["k8s", "enable", "dns"]);
   await eventually("ours serves again", async () => (await statusOf("dns"))!.includes("enabled at"));
   const allowed = "jsonpath={.status.disruptionsAllowed}";
   await eventually(
