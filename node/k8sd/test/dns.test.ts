@@ -1,10 +1,10 @@
-/** Whose objects the feature `dns` touches. The API keeps objects in memory. */
+/** Whose objects the feature `dns` touches, and what its pods ask of the scheduler. The API keeps objects in memory. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HttpsClient } from "../src/base/https.ts";
 import { resolveSettings } from "../src/cluster/settings.ts";
-import { dns } from "../src/features/dns.ts";
+import { dns, dnsObjects } from "../src/features/dns.ts";
 import type { FeatureContext } from "../src/features/feature.ts";
 import { KubeClient, pathOf, type KubeObject } from "../src/kube/client.ts";
 
@@ -116,4 +116,19 @@ test.each([
   put(theirs(kind, apiVersion));
   await expect(dns.converge(context(true))).rejects.toThrow(`another DNS has ${kind} kube-system/coredns: `);
   expect([...objects.values()]).toMatchObject([theirs(kind, apiVersion)]);
+});
+
+test("its pods are critical, and spread over zones and hosts where there are several", () => {
+  const settings = { domain: "d", serviceIp: "10.0.0.10", upstream: [], image: "i", replicas: 2 };
+  const deployment = dnsObjects(settings).find(({ kind }) => kind === "Deployment")!;
+  const { template } = deployment["spec"] as {
+    template: { spec: { topologySpreadConstraints: { topologyKey: string; whenUnsatisfiable: string }[] } };
+  };
+  expect(template.spec).toMatchObject({ priorityClassName: "system-cluster-critical" });
+  expect(
+    template.spec.topologySpreadConstraints.map((one) => [one.topologyKey, one.whenUnsatisfiable]),
+  ).toEqual([
+    ["topology.kubernetes.io/zone", "ScheduleAnyway"],
+    ["kubernetes.io/hostname", "ScheduleAnyway"],
+  ]);
 });

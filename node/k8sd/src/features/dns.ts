@@ -188,20 +188,21 @@ function podSpec({ image }: DnsSettings) {
       { key: "CriticalAddonsOnly", operator: "Exists" },
       { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
     ],
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: "kubernetes.io/hostname",
-        whenUnsatisfiable: "ScheduleAnyway",
-        labelSelector: { matchLabels: SELECTOR },
-      },
-    ],
+    topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(spreadOver),
     containers: [container(image)],
     volumes: [
       { name: "config", configMap: { name: "coredns", items: [{ key: "Corefile", path: "Corefile" }] } },
     ],
   };
 }
+
+/** Where there is but one zone, or one node left, they run together rather than not at all. */
+const spreadOver = (topologyKey: string) => ({
+  maxSkew: 1,
+  topologyKey,
+  whenUnsatisfiable: "ScheduleAnyway",
+  labelSelector: { matchLabels: SELECTOR },
+});
 
 function container(image: string) {
   const probe = (path: string, port: number) => ({
