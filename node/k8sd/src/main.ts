@@ -7,6 +7,7 @@ import { log } from "./base/log.ts";
 import { pathsBelow, ownFolders } from "./base/paths.ts";
 import { Daemon } from "./cluster/daemon.ts";
 import { ownTls } from "./cluster/peer.ts";
+import { retune } from "./node/tuning.ts";
 import { close, listenOnSocket, listenOnTls, secureContext } from "./server/listen.ts";
 import { routes } from "./server/routes.ts";
 
@@ -37,6 +38,7 @@ process.on("SIGINT", () => void stop());
 process.on("unhandledRejection", (error) => log.error(`unexpected: ${messageOf(error)}`));
 for (const path of await sweepTemporaries(ownFolders(paths)))
   log.info(`${path}: left by a broken write, deleted`);
+await retune(paths);
 await listenOnSocket(routes(daemon), paths.socket);
 log.info(`k8sd serves ${paths.socket}`);
 await daemon.load();
