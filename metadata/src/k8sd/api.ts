@@ -181,6 +181,8 @@ export interface CertificateAuthorityStatus {
 export interface CertificatesStatusResponse {
   certificates: CertificateStatus[];
   "certificate-authorities": CertificateAuthorityStatus[];
+  /** Files of certificates that cannot be read, in words; absent if there are none. */
+  problems?: string[];
 }
 export type Empty = Record<string, never>;
 

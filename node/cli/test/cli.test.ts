@@ -51,6 +51,15 @@ test("certificates are a table", () => {
   expect(row).toMatch(/^apiserver {4}Aug 21, 2046 10:00 UTC {2}\d+y +kubernetes-ca +no$/);
 });
 
+test("certificates that cannot be read are named below it", () =>
+  expect(
+    plainCertificates({
+      certificates: [],
+      "certificate-authorities": [],
+      problems: ["Cannot read /x.crt: expected a certificate"],
+    }),
+  ).toMatch(/^CERTIFICATE .*\n\nProblem: Cannot read \/x\.crt: expected a certificate$/));
+
 test.each([
   [["nope"], /unknown command/],
   [["status", "--nope"], /unknown option/],
