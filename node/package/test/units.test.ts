@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 const folder = fileURLToPath(new URL("../../units", import.meta.url));
 const names = readdirSync(folder).filter((name) => name.endsWith(".service"));
@@ -33,32 +33,38 @@ test("there is a unit for the daemon and one for each service", () =>
     "kubelet",
   ]));
 
-describe.each(names)("%s", (name) => {
-  const sections = sectionsOf(name);
-  const service = sections.get("Service")!;
+/** All units but those whose services need what is taken away. */
+const units = (...exceptions: string[]) =>
+  names.filter((name) => !exceptions.includes(name.slice("snap.k8s.".length, -".service".length)));
+const serviceOf = (name: string) => sectionsOf(name).get("Service")!;
 
-  test("is started again for ever: systemd gives up after five starts in ten seconds otherwise", () => {
-    expect(service.get("Restart")).toBe("always");
-    expect(sections.get("Unit")!.get("StartLimitIntervalSec")).toBe("0");
-  });
+test.each(units())(
+  "%s is started again for ever: systemd gives up after five starts in ten seconds otherwise",
+  (name) => {
+    expect(serviceOf(name).get("Restart")).toBe("always");
+    expect(sectionsOf(name).get("Unit")!.get("StartLimitIntervalSec")).toBe("0");
+  },
+);
 
-  // Containerd and the kubelet run containers: what would keep them from something keeps every pod from it.
-  test.skipIf(/containerd|kubelet/.test(name))("gains no rights, and no foreign code", () => {
-    expect(Object.fromEntries(service)).toMatchObject({
-      UMask: "0077",
-      NoNewPrivileges: "yes",
-      LockPersonality: "yes",
-      RestrictRealtime: "yes",
-      RestrictSUIDSGID: "yes",
-      SystemCallArchitectures: "native",
-      RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    });
-  });
+// Containerd and the kubelet run containers: what would keep them from something keeps every pod from it.
+test.each(units("containerd", "kubelet"))("%s gains no rights, and no foreign code", (name) =>
+  expect(Object.fromEntries(serviceOf(name))).toMatchObject({
+    UMask: "0077",
+    NoNewPrivileges: "yes",
+    LockPersonality: "yes",
+    RestrictRealtime: "yes",
+    RestrictSUIDSGID: "yes",
+    SystemCallArchitectures: "native",
+    RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+  }),
+);
 
-  // The daemon unmounts pods' volumes, too.
-  test.skipIf(/containerd|kubelet|k8sd/.test(name))("sees no homes and changes no file but its own", () => {
-    expect(service.get("CapabilityBoundingSet")).toBeDefined();
-    expect(Object.fromEntries(service)).toMatchObject({
+// The daemon unmounts pods' volumes, too.
+test.each(units("containerd", "kubelet", "k8sd"))(
+  "%s sees no homes and changes no file but its own",
+  (name) => {
+    expect(serviceOf(name).get("CapabilityBoundingSet")).toBeDefined();
+    expect(Object.fromEntries(serviceOf(name))).toMatchObject({
       ProtectSystem: "strict",
       ProtectHome: "yes",
       PrivateTmp: "yes",
@@ -68,11 +74,11 @@ describe.each(names)("%s", (name) => {
       RestrictNamespaces: "yes",
       MemoryDenyWriteExecute: "yes",
     });
-  });
-});
+  },
+);
 
 test("the service proxy may set rules and the network's parameters, and load what its mode needs", () => {
-  const service = sectionsOf("snap.k8s.kube-proxy.service").get("Service")!;
+  const service = serviceOf("snap.k8s.kube-proxy.service");
   expect(service.get("CapabilityBoundingSet")!.split(" ")).toEqual(
     expect.arrayContaining(["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_MODULE"]),
   );

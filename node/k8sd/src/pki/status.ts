@@ -37,7 +37,6 @@ export async function leafFacts(
 }
 
 /** One that cannot be read is a problem of its own: it hides no other. */
-
 export async function certificatesStatus(
   paths: Paths,
   identity: Identity,
