@@ -1,5 +1,6 @@
 /** A control plane's side of a join. Repeating it with the same token and key gives the same node. */
 import { randomBytes } from "node:crypto";
+import { now } from "../base/clock.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import type { Role } from "../base/identity.ts";
 import { log } from "../base/log.ts";
@@ -73,7 +74,7 @@ async function reserve(
   const row = await plane.store.update<NodeRow>(plane.store.nodeKey(name), (current) => {
     if (current && (current.state !== "joining" || current.role !== role)) return undefined;
     const credential = current?.credential ?? randomBytes(8).toString("hex");
-    return { ...joining, state: "joining", credential, admittedAt: Date.now() };
+    return { ...joining, state: "joining", credential, admittedAt: now() };
   });
   if (row?.state !== "joining" || row.role !== role)
     throw new ApiError(400, `node name already exists: ${name}`);
@@ -217,7 +218,7 @@ const JOIN_CEILING_MS = 3_600_000;
 export async function forgetStrayJoins(plane: ControlPlane): Promise<void> {
   const tokens = new Tokens(plane.paths, plane.store);
   for (const row of await plane.store.nodes()) {
-    const stale = row.state === "joining" && Date.now() - (row.admittedAt ?? 0) > JOIN_CEILING_MS;
+    const stale = row.state === "joining" && now() - (row.admittedAt ?? 0) > JOIN_CEILING_MS;
     if (!stale || (await tokens.isValid(row.name))) continue;
     log.warning(`the join of ${row.name} was never finished; forgetting it`);
     await forgetNode(plane, row, true);

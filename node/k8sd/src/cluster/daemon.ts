@@ -9,6 +9,7 @@ import {
   NOT_INITIALIZED,
   type BootstrapConfig,
 } from "@cantrip/metadata/k8sd";
+import { now } from "../base/clock.ts";
 import { Coalesced, Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import {
@@ -74,9 +75,6 @@ import {
 import { decodeToken, hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
-
-/** The clock by which certificates are judged; a test sets it ahead. */
-const now = () => Date.now() + Number(process.env["K8SD_CLOCK_AHEAD_MS"] ?? 0);
 
 const DEFAULT_TIMEOUT_MS = 180_000;
 const CEILING_MS = 3_600_000;
@@ -552,7 +550,7 @@ export class Daemon {
 
 type Recovery = Extract<Journal, { operation: "recover" }>;
 const ADOPT_AGAIN_MS = 30_000;
-const seconds = () => Math.floor(Date.now() / 1000);
+const seconds = () => Math.floor(now() / 1000);
 
 const supersededText = ({ name, superseded, generation }: Identity) =>
   `the cluster was recovered without ${name} (it is of generation ${generation}, ${superseded?.by} of ${superseded?.generation}); its services are stopped, its data is kept; let it join anew: k8s get-join-token ${name} there, k8s join-cluster TOKEN here`;
@@ -622,10 +620,7 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
     journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
   };
   const leaves = leavesOf(identity);
-  refuse(
-    "invalid bootstrap configuration",
-    problemsOfBootstrapCertificates(config, leaves, identity, Date.now()),
-  );
+  refuse("invalid bootstrap configuration", problemsOfBootstrapCertificates(config, leaves, identity, now()));
   return { ...identity, supplied: suppliedAmong(config, leaves) };
 }
 
@@ -687,7 +682,7 @@ function beginJoin(
     node: identity,
     authorities: {},
     external: [],
-    now: Date.now(),
+    now: now(),
   });
   refuse("invalid join configuration", [...problemsOfJoin(config), ...certificates]);
   return identity;

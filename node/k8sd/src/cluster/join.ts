@@ -1,4 +1,5 @@
 /** A node's join, as a worker or as a further control plane: admission, services, confirmation. */
+import { now } from "../base/clock.ts";
 import { ApiError } from "../base/errors.ts";
 import type { JoinConfig, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
@@ -71,7 +72,7 @@ async function takeSupplied(paths: Paths, identity: Identity, config: JoinConfig
     authorities: await readAuthorityCertificates(paths, identity),
     external: identity.externalAuthorities,
     shared,
-    now: Date.now(),
+    now: now(),
   });
   if (problems.length > 0) throw new ApiError(400, `invalid join configuration: ${problems.join("; ")}`);
   await writeSuppliedLeaves(paths, config, leaves);

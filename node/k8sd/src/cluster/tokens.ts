@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
+import { now } from "../base/clock.ts";
 import { ApiError } from "../base/errors.ts";
 import { readIfExists, writeAtomically } from "../base/files.ts";
 import type { Role } from "../base/identity.ts";
@@ -83,10 +84,10 @@ export class Tokens {
   /** The token of a name: the same one again while it is unused and unexpired, its lifetime as asked now. */
   async issue(name: string, role: Role, lifetimeMs: number, addresses: readonly string[]): Promise<string> {
     const key = await clusterKey(this.#paths);
-    const expiresAt = Date.now() + (lifetimeMs || DEFAULT_LIFETIME_MS);
+    const expiresAt = now() + (lifetimeMs || DEFAULT_LIFETIME_MS);
     const row = await this.#store.update<TokenRow>(this.#store.tokenKey(name), (current) => {
       const usable =
-        current && current.role === role && current.expiresAt > Date.now() && current.boundTo === undefined;
+        current && current.role === role && current.expiresAt > now() && current.boundTo === undefined;
       const nonce = usable ? current.nonce : randomBytes(16).toString("hex");
       return { name, role, nonce, expiresAt, hash: hashOf(secretFor(key, name, role, nonce)) };
     });
@@ -132,7 +133,7 @@ export class Tokens {
 
   async isValid(name: string): Promise<boolean> {
     const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
-    return row !== undefined && row.expiresAt > Date.now();
+    return row !== undefined && row.expiresAt > now();
   }
 }
 
@@ -151,7 +152,7 @@ export const isSameHash = (one: string, other: string): boolean =>
 
 function matches(row: TokenRow, secret: string, keyHash: string): boolean {
   const isFree = row.boundTo === undefined || row.boundTo === keyHash;
-  return isSameHash(row.hash, hashOf(secret)) && row.expiresAt > Date.now() && isFree;
+  return isSameHash(row.hash, hashOf(secret)) && row.expiresAt > now() && isFree;
 }
 
 function secretFor(key: string, name: string, role: Role, nonce: string): string {
