@@ -68,6 +68,7 @@ test.each([
   [["helm"], /helm is not available/],
   [["remove-node"], /missing required argument/],
   [["completion", "tcsh"], /must be one of: bash, zsh, fish/],
+  [["inspect", "--num-snap-log-entries", "all"], /Cannot use --log-lines "all"|permissions/],
   [["inspect", "--timeout", "soon"], /expected a whole number|permissions/],
 ])("k8s %j fails with its reason on standard error", (args, reason) => {
   const { status, stdout, stderr } = k8s(...args);
