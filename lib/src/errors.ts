@@ -26,7 +26,7 @@ export class RelationNotFound extends ToolError {
   override readonly name = "RelationNotFound";
 }
 
-/** The secret does not exist, or was not granted to this unit. */
+/** The secret does not exist, or was not granted to this unit, or no longer is; of secrets of users Juju says PermissionDenied then. */
 export class SecretNotFound extends ToolError {
   override readonly name = "SecretNotFound";
 }

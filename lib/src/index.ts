@@ -17,8 +17,10 @@ export {
   SecretEvent,
   StorageEvent,
 } from "./framework/events.ts";
+export { UnendedWork } from "./framework/open-work.ts";
 export { ResultKeyError } from "./framework/results.ts";
-export { type DispatchContext, NotADispatch, type RelationContext } from "./framework/context.ts";
+export type { DispatchContext, RelationContext } from "./framework/context.ts";
+export { NotADispatch } from "./framework/environment.ts";
 export type { CharmDefinition } from "./framework/definition.ts";
 export type { Json, StoredState } from "./framework/stored.ts";
 export { Application } from "./model/application.ts";

@@ -3,8 +3,10 @@ import type { CharmClass } from "./framework/charm.ts";
 import { type DispatchContext, contextFrom, stateFile } from "./framework/context.ts";
 import { loadDefinition } from "./framework/definition.ts";
 import { Dispatch } from "./framework/dispatch.ts";
+import { NotADispatch } from "./framework/environment.ts";
 import { runLegacyHook } from "./framework/legacy.ts";
 import { fileStore } from "./framework/stored.ts";
+import { inSource } from "./log/source-places.ts";
 import { processTools } from "./tools/process.ts";
 
 /** Runs this program's one dispatch, as its unit agent asks for in the environment, and ends the process with its exit code. */
@@ -19,7 +21,7 @@ async function runToExitCode(CharmType: CharmClass): Promise<number> {
     const context = contextFrom(process.env);
     return runLegacyHook(context) || (await runDispatch(CharmType, context));
   } catch (error) {
-    process.stderr.write(`${describe(error)}\n`);
+    process.stderr.write(`${error instanceof NotADispatch ? error.message : describe(error)}\n`);
     return 1;
   }
 }
@@ -32,33 +34,43 @@ async function runDispatch(CharmType: CharmClass, context: DispatchContext): Pro
     store: fileStore(stateFile(context.charmDir)),
     clock: () => performance.now(),
   });
-  const toTheEnd = async (): Promise<void> => {
-    await dispatch.run(CharmType);
-    await dispatch.log.flush();
-  };
+  const failures = new Set<unknown>();
+  listen(dispatch, failures);
   try {
-    await Promise.race([strayError(), toTheEnd()]);
+    await dispatch.run(CharmType);
     return 0;
   } catch (error) {
-    return error instanceof EndDispatch ? error.exitCode : report(dispatch, context, error);
+    if (error instanceof EndDispatch) return error.exitCode;
+    await report(dispatch, context, failures.add(error));
+    return 1;
   } finally {
     await dispatch.log.flush();
   }
 }
 
-/** Rejects with what nobody awaits or catches: a hook must not pass because an error got lost. */
-function strayError(): Promise<never> {
-  return new Promise((_, reject) => {
-    process.on("uncaughtException", reject);
-    process.on("unhandledRejection", reject);
-  });
+/** A hook must not pass because an error got lost, or because what it waits for never comes. */
+function listen(dispatch: Dispatch, failures: Set<unknown>): void {
+  const stray = (error: unknown): void => {
+    if (!(error instanceof EndDispatch)) failures.add(error);
+    dispatch.stray(error);
+  };
+  process.on("uncaughtException", stray);
+  process.on("unhandledRejection", stray);
+  process.once("beforeExit", () => dispatch.stalled());
 }
 
-function report({ log }: Dispatch, { dispatchPath }: DispatchContext, error: unknown): number {
-  const text = `Uncaught in ${dispatchPath}: ${describe(error)}`;
-  log.error(text);
-  process.stderr.write(`${text}\n`);
-  return 1;
+/** Each once; others may fail while one is on its way to the log, behind the tools that run. An operator who waits for an action sees its stderr. */
+async function report(
+  { log }: Dispatch,
+  { dispatchPath, kind }: DispatchContext,
+  failures: ReadonlySet<unknown>,
+): Promise<void> {
+  for (const error of failures) {
+    const text = `Uncaught in ${dispatchPath}: ${describe(error)}`;
+    log.error(text);
+    if (kind === "action") process.stderr.write(`${text}\n`);
+    await log.flush();
+  }
 }
 
 function describe(error: unknown): string {
@@ -66,5 +78,6 @@ function describe(error: unknown): string {
   const cause = error.cause === undefined ? "" : `\nCaused by: ${describe(error.cause)}`;
   const parts =
     error instanceof AggregateError ? error.errors.map((part) => `\n- ${describe(part)}`).join("") : "";
-  return `${error.stack ?? error.message}${parts}${cause}`;
+  const stack = error.stack === undefined ? error.message : inSource(error.stack, import.meta.url);
+  return `${stack}${parts}${cause}`;
 }

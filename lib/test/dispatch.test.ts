@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UnpackedCharm } from "./harness/unpacked.ts";
@@ -48,7 +48,6 @@ describe("a packed charm", () => {
     "collect-metrics",
     "gone-storage-attached",
     "__proto__",
-    "../../etc/passwd",
   ])("leaves an event alone that it does not define: %s", async (hook) => {
     const { exitCode, stderr, calls } = await charm.dispatch(
       "update-status",
@@ -58,15 +57,13 @@ describe("a packed charm", () => {
     expect([exitCode, stderr, calls]).toEqual([0, "", []]);
   });
 
-  test("runs a hook of an older style first, and not itself by it", async () => {
-    mkdirSync(join(charm.dir, "hooks"));
-    writeFileSync(
-      join(charm.dir, "hooks", "install"),
-      '#!/bin/sh\necho "old hook" && ./dispatch && echo "still here" && exit 3\n',
-      { mode: 0o755 },
-    );
-    const { exitCode, stdout, calls } = await charm.dispatch("install");
-    expect([exitCode, stdout, calls]).toEqual([3, "old hook\nstill here\n", []]);
+  test("says which variable no agent would set so, in one line", async () => {
+    const { exitCode, stderr, calls } = await charm.dispatch("install", {}, { JUJU_UNIT_NAME: "foo" });
+    expect([exitCode, stderr, calls]).toEqual([
+      1,
+      'Cannot dispatch: JUJU_UNIT_NAME is "foo", expected "application/number"; a charm\'s program is started by its unit agent, through "dispatch"\n',
+      [],
+    ]);
   });
 });
 
@@ -79,21 +76,72 @@ describe("a charm in which everything goes wrong", () => {
   });
   afterAll(() => charm.remove());
 
-  test("fails the hook with what was thrown, in the log and on stderr, and keeps nothing", async () => {
+  test("fails the hook with what was thrown, once in the log, and keeps nothing", async () => {
     const { exitCode, stderr, effects } = await charm.dispatch("install");
-    expect(exitCode).toBe(1);
-    for (const text of [stderr, effects.logged[0]?.text]) {
-      expect(text).toMatch(/^Uncaught in hooks\/install: Error: boom\n/);
-      expect(text).toContain("Caused by: Error: the fuse");
-    }
-    expect(effects.logged.map(({ level }) => level)).toEqual(["error"]);
+    expect([exitCode, stderr, effects.logged.length]).toEqual([1, "", 1]);
+    expect(effects.logged[0]?.level).toBe("error");
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/install: Error: boom\n +at [^\n]*\(src\/main\.ts:10:13\)\n[^]*Caused by: Error: the fuse\n +at [^\n]*\(src\/main\.ts:10:40\)/,
+    );
+    expect(effects.logged[0]?.text).toContain("Caused by: Error: the fuse");
     expect(existsSync(stateFile())).toBe(false);
+  });
+
+  test.each(["", "{", '{"version": 3}', "[]"])("reports also with %j for a source map", async (garbage) => {
+    const map = join(charm.dir, "charm.mjs.map");
+    const whole = readFileSync(map);
+    writeFileSync(map, garbage);
+    const { effects } = await charm.dispatch("install");
+    writeFileSync(map, whole);
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/install: Error: boom\n +at [^]*charm\.mjs:\d+:\d+/,
+    );
+  });
+
+  test("says on stderr what does not reach the log", async () => {
+    const { stderr } = await charm.dispatch("install", {}, { PATH: "/usr/bin:/bin" });
+    expect(stderr).toMatch(
+      /^juju-log exited with 127 \(no "juju-log" on PATH.*\) on: Uncaught in hooks\/install: Error: boom\n[^]*the fuse/,
+    );
   });
 
   test("fails the hook with what nobody awaited", async () => {
     // At once: what it awaits itself takes longer than this test may.
-    const { exitCode, stderr } = await charm.dispatch("start");
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("nobody awaits this")]);
+    const { exitCode, effects } = await charm.dispatch("start");
+    expect([exitCode, effects.logged.length]).toEqual([1, 1]);
+    expect(effects.logged[0]?.text).toMatch(/^Uncaught in hooks\/start: Error: nobody awaits this\n +at /);
+  });
+
+  test("fails the hook with all that nobody awaited, each once", async () => {
+    const { exitCode, effects } = await charm.dispatch("leader-settings-changed");
+    expect([exitCode, effects.logged.map(({ text }) => text.split("\n")[0])]).toEqual([
+      1,
+      ["one", "two"].map(
+        (port) =>
+          `Uncaught in hooks/leader-settings-changed: ToolError: open-port exited with 2: invalid port "${port}"`,
+      ),
+    ]);
+  });
+
+  test("ends when what nobody awaited has ended, tools, events and all", async () => {
+    const { exitCode, stderr, world, buffer } = await charm.dispatch("upgrade-charm");
+    expect([exitCode, stderr, world.workloadVersion]).toEqual([0, "", "2"]);
+    expect(buffer.changes.secrets).toMatchObject([{ kind: "add", description: "for later" }]);
+    expect(JSON.parse(readFileSync(stateFile(), "utf8"))).toMatchObject({ values: { version: "2" } });
+    rmSync(stateFile());
+  });
+
+  test("ends as it says where nobody listens, when the rest has ended", async () => {
+    const { exitCode, world } = await charm.dispatch({ action: "leave" });
+    expect([exitCode, world.status]).toEqual([3, "active: left"]);
+  });
+
+  test("fails a hook that waits for what can never come, and says which", async () => {
+    const { exitCode, effects } = await charm.dispatch("remove");
+    expect(exitCode).toBe(1);
+    expect(effects.logged[0]?.text).toContain(
+      'UnendedWork: Cannot end this dispatch: "remove" waits for what can no longer come',
+    );
   });
 
   test("ends as it says itself, keeping nothing", async () => {
@@ -124,9 +172,11 @@ describe("a charm in which everything goes wrong", () => {
   });
 
   test("is told when its arguments are too long for a process", async () => {
-    const { exitCode, stderr, world } = await charm.dispatch("stop");
+    const { exitCode, effects, world } = await charm.dispatch("stop");
     expect([exitCode, world.status]).toEqual([1, "unknown"]);
-    expect(stderr).toContain("status-set exited with 126: its arguments are too long for one call");
+    expect(effects.logged[0]?.text).toContain(
+      "status-set exited with 126: its arguments are too long for one call",
+    );
   });
 
   test("fails an action as a hook", async () => {

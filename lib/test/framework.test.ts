@@ -259,3 +259,19 @@ test("a log of the whole dispatch comes with the outcome", async () => {
     { level: "error", text: "two" },
   ]);
 });
+
+test("a reboot now ends the dispatch there, well, and keeps nothing stored", async () => {
+  const Rebooting = charmOf(({ on, model, stored }, framework) => {
+    framework.observe(on.start, async () => {
+      stored.set("seen", true);
+      await model.unit.reboot({ now: true });
+      await model.unit.setWorkloadVersion("2");
+    });
+  });
+  expect(await dispatch(Rebooting, "start")).toMatchObject({
+    exitCode: 0,
+    reboot: "now",
+    workloadVersion: "",
+    stored: {},
+  });
+});

@@ -128,16 +128,26 @@ function letGo(child: ChildProcess): void {
   child.once("close", () => clearTimeout(idle));
 }
 
+/** Everything is stopped before anything is killed: what forks between the look and the signal would live on. */
 async function killTree(child: ChildProcess): Promise<void> {
   if (child.pid === undefined) return;
-  const pids = [...(await descendantsOf(child.pid)), child.pid];
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It ended by itself in between.
+  const stopped = new Set<number>();
+  for (let found = [child.pid]; found.length > 0;) {
+    for (const pid of found) {
+      stopped.add(pid);
+      signal(pid, "SIGSTOP");
     }
+    found = (await descendantsOf(child.pid)).filter((pid) => !stopped.has(pid));
   }
+  for (const pid of stopped) signal(pid, "SIGKILL");
   child.stdout?.destroy();
   child.stderr?.destroy();
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself in between.
+  }
 }

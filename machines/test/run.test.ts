@@ -23,6 +23,20 @@ describe("processes", () => {
       .toBe("");
   });
 
+  test("what forks all the time is ended too, wherever it is met", async () => {
+    const forks = "while :; do sleep 4343 & sleep 0.001; done";
+    await Promise.all(
+      [40, 55, 70, 85].map((timeoutMs) =>
+        expect(run(["sh", "-c", `sh -c '${forks}' & ${forks}`], { timeoutMs })).rejects.toThrow(
+          MachineTimeout,
+        ),
+      ),
+    );
+    await expect
+      .poll(async () => (await run(["pgrep", "-f", "sleep 4343"])).stdout, { timeout: 10_000 })
+      .toBe("");
+  });
+
   test("an abort ends the command", async () => {
     const stop = new AbortController();
     const asked = run(["sleep", "4242"], { signal: stop.signal });

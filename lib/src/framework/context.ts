@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type Environment, Variables, grammars, relationOf } from "./environment.ts";
 
 /** What Juju says about this dispatch in the environment. */
 export interface DispatchContext {
@@ -33,73 +34,56 @@ export interface RelationContext {
   readonly departingUnit: string | undefined;
 }
 
-/** The program was started by something else than a unit agent. */
-export class NotADispatch extends Error {
-  override readonly name = "NotADispatch";
-
-  /** @internal */
-  constructor(variable: string) {
-    super(
-      `Cannot dispatch: ${variable} is not set; a charm's program is started by its unit agent, through "dispatch"`,
-    );
-  }
-}
-
 /**
  * The context from the variables that the agent sets.
  * @throws NotADispatch
  */
-export function contextFrom(env: Readonly<Record<string, string | undefined>>): DispatchContext {
-  const text = (name: string): string | undefined => env[name] || undefined;
-  const must = (name: string): string => {
-    const value = text(name);
-    if (value === undefined) throw new NotADispatch(name);
-    return value;
-  };
-  const dispatchPath = must("JUJU_DISPATCH_PATH");
-  const unit = must("JUJU_UNIT_NAME");
+export function contextFrom(env: Environment): DispatchContext {
+  const variables = new Variables(env);
+  const dispatchPath = variables.must("JUJU_DISPATCH_PATH", grammars.dispatchPath);
+  const kind = dispatchPath.startsWith("actions/") ? "action" : "hook";
+  const unit = variables.must("JUJU_UNIT_NAME", grammars.unit);
   return {
-    charmDir: text("JUJU_CHARM_DIR") ?? text("CHARM_DIR") ?? process.cwd(),
+    charmDir: variables.must("JUJU_CHARM_DIR", grammars.path),
     unit,
-    app: unit.slice(0, unit.lastIndexOf("/")),
-    modelName: must("JUJU_MODEL_NAME"),
-    modelUuid: must("JUJU_MODEL_UUID"),
-    jujuVersion: text("JUJU_VERSION") ?? "0.0.0",
-    machineId: text("JUJU_MACHINE_ID") ?? "",
-    principalUnit: text("JUJU_PRINCIPAL_UNIT"),
-    availabilityZone: text("JUJU_AVAILABILITY_ZONE"),
+    app: unit.slice(0, unit.indexOf("/")),
+    modelName: variables.must("JUJU_MODEL_NAME", grammars.model),
+    modelUuid: variables.must("JUJU_MODEL_UUID", grammars.uuid),
+    jujuVersion: variables.must("JUJU_VERSION", grammars.version),
+    machineId: variables.may("JUJU_MACHINE_ID", grammars.machine) ?? "",
+    principalUnit: variables.may("JUJU_PRINCIPAL_UNIT", grammars.unit),
+    availabilityZone: variables.may("JUJU_AVAILABILITY_ZONE"),
     dispatchPath,
-    kind: dispatchPath.startsWith("actions/") ? "action" : "hook",
-    name: dispatchPath.slice(dispatchPath.lastIndexOf("/") + 1),
-    relation: relationFrom(text),
-    secret: secretFrom(text),
-    storageId: text("JUJU_STORAGE_ID"),
-    actionId: text("JUJU_ACTION_UUID"),
+    kind,
+    name: dispatchPath.slice(dispatchPath.indexOf("/") + 1),
+    relation: relationFrom(variables),
+    secret: secretFrom(variables),
+    storageId: variables.may("JUJU_STORAGE_ID", grammars.storage),
+    actionId: kind === "action" ? variables.must("JUJU_ACTION_UUID", grammars.action) : undefined,
   };
 }
 
-type Text = (name: string) => string | undefined;
-
-function relationFrom(text: Text): RelationContext | undefined {
-  const name = text("JUJU_RELATION");
-  const id = Number(text("JUJU_RELATION_ID")?.split(":").at(-1));
-  if (name === undefined || !Number.isSafeInteger(id)) return undefined;
+function relationFrom(variables: Variables): RelationContext | undefined {
+  const hasId = variables.may("JUJU_RELATION_ID") !== undefined;
+  const name = variables[hasId ? "must" : "may"]("JUJU_RELATION", grammars.endpoint);
+  if (name === undefined) return undefined;
+  const key = variables.must("JUJU_RELATION_ID", relationOf(name));
   return {
     name,
-    id,
-    remoteApp: text("JUJU_REMOTE_APP"),
-    remoteUnit: text("JUJU_REMOTE_UNIT"),
-    departingUnit: text("JUJU_DEPARTING_UNIT"),
+    id: Number(key.slice(name.length + 1)),
+    remoteApp: variables.may("JUJU_REMOTE_APP"),
+    remoteUnit: variables.may("JUJU_REMOTE_UNIT", grammars.remoteUnit),
+    departingUnit: variables.may("JUJU_DEPARTING_UNIT", grammars.remoteUnit),
   };
 }
 
-function secretFrom(text: Text): DispatchContext["secret"] {
-  const id = text("JUJU_SECRET_ID");
-  const revision = text("JUJU_SECRET_REVISION");
+function secretFrom(variables: Variables): DispatchContext["secret"] {
+  const id = variables.may("JUJU_SECRET_ID", grammars.secret);
+  const revision = variables.may("JUJU_SECRET_REVISION", grammars.revision);
   if (id === undefined) return undefined;
   return {
     id,
-    label: text("JUJU_SECRET_LABEL"),
+    label: variables.may("JUJU_SECRET_LABEL"),
     revision: revision === undefined ? undefined : Number(revision),
   };
 }

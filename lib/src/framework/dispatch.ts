@@ -1,14 +1,16 @@
+import { EndDispatch } from "../errors.ts";
 import { JujuLog } from "../log/log.ts";
 import { Model } from "../model/model.ts";
 import type { Clock } from "../model/unit.ts";
 import type { ToolRunner } from "../tools/runner.ts";
 import { HookTools } from "../tools/tools.ts";
-import type { CharmClass } from "./charm.ts";
+import type { Charm, CharmClass } from "./charm.ts";
 import type { DispatchContext } from "./context.ts";
 import type { CharmDefinition } from "./definition.ts";
 import { CollectStatusEvent } from "./events.ts";
 import { Framework } from "./framework.ts";
 import { eventName, jujuEvent } from "./juju-event.ts";
+import { OpenWork, UnendedWork } from "./open-work.ts";
 import { type StateStore, StoredState } from "./stored.ts";
 
 /** All that a dispatch touches outside the program. */
@@ -18,29 +20,56 @@ export interface DispatchWorld {
   readonly runner: ToolRunner;
   readonly store: StateStore;
   readonly clock: Clock;
+  /** How long it waits, in the end, for what nobody awaited. */
+  readonly unawaitedTimeoutMs?: number;
 }
 
-/** One dispatch up to its commit. What the charm throws comes out of `run`; stored state is written only if nothing does. */
+/**
+ * One dispatch up to its commit. It ends when all that it began has: also what nobody awaited, as far as that is a hook tool or
+ * an event. What the charm throws comes out of `run`; stored state is written only if nothing does.
+ */
 export class Dispatch {
   readonly log: JujuLog;
   readonly #world: DispatchWorld;
   readonly #tools: HookTools;
+  readonly #work = new OpenWork();
+  readonly #failed = Promise.withResolvers<never>();
+  #early: EndDispatch | undefined;
 
   constructor(world: DispatchWorld) {
     this.#world = world;
-    this.#tools = new HookTools(world.runner);
+    this.#tools = new HookTools(this.#work.tracked(world.runner));
     this.log = new JujuLog(this.#tools);
   }
 
   async run(CharmType: CharmClass): Promise<void> {
     const framework = this.#framework();
-    const charm = new CharmType(framework);
-    await framework.replay();
-    await emitJujuEvent(framework);
-    await collectStatus(framework, "app", charm.on.collectAppStatus.name);
-    await collectStatus(framework, "unit", charm.on.collectUnitStatus.name);
+    await Promise.race([this.#failed.promise, this.#toTheEnd(framework, CharmType)]);
+    if (this.#early !== undefined) throw this.#early;
     const state = framework.changedState();
     if (state !== undefined) this.#world.store.write(state);
+  }
+
+  /** Takes what was thrown where nobody listens: `run` fails with it, now; an EndDispatch waits for the rest to end. */
+  stray(error: unknown): void {
+    if (error instanceof EndDispatch) this.#early ??= error;
+    else this.#failed.reject(error);
+  }
+
+  /** Says that the program has nothing left to wait for: what is open can never end. */
+  stalled(): void {
+    this.#failed.reject(new UnendedWork(this.#work.names, "waits for what can no longer come"));
+  }
+
+  async #toTheEnd(framework: Framework, CharmType: CharmClass): Promise<void> {
+    try {
+      await deliver(framework, new CharmType(framework));
+    } catch (error) {
+      if (!(error instanceof EndDispatch)) throw error;
+      this.#early ??= error;
+    }
+    await this.#work.ended(this.#world.unawaitedTimeoutMs);
+    await this.log.flush();
   }
 
   #framework(): Framework {
@@ -56,16 +85,23 @@ export class Dispatch {
       log: this.log,
       stored: new StoredState(values),
       notices,
+      work: this.#work,
     });
   }
+}
+
+async function deliver(framework: Framework, charm: Charm): Promise<void> {
+  await framework.replay();
+  await emitJujuEvent(framework);
+  await collectStatus(framework, "app", charm.on.collectAppStatus.name);
+  await collectStatus(framework, "unit", charm.on.collectUnitStatus.name);
 }
 
 /** An event that the charm does not define or observe is none of its business: that makes going back to an older charm safe. */
 async function emitJujuEvent(framework: Framework): Promise<void> {
   const name = eventName(framework.context, framework.definition);
   if (name === undefined || !framework.isObserved(name)) return;
-  const event = await jujuEvent(name, framework);
-  if (event !== undefined) await framework.emit({ name }, event);
+  await framework.emit({ name }, await jujuEvent(name, framework));
 }
 
 async function collectStatus(framework: Framework, of: "app" | "unit", name: string): Promise<void> {

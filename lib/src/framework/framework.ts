@@ -4,6 +4,7 @@ import type { HookTools } from "../tools/tools.ts";
 import type { DispatchContext } from "./context.ts";
 import type { CharmDefinition } from "./definition.ts";
 import { type EventSource, HookEvent } from "./events.ts";
+import type { OpenWork } from "./open-work.ts";
 import { restoreEvent, snapshotOf } from "./snapshots.ts";
 import type { Notice, StoredData, StoredState } from "./stored.ts";
 
@@ -24,6 +25,7 @@ export interface FrameworkParts {
   readonly log: Log;
   readonly stored: StoredState;
   readonly notices: readonly Notice[];
+  readonly work: OpenWork;
 }
 
 /** Brings events to those who observe them, in the order in which they began to. One per dispatch. */
@@ -36,10 +38,11 @@ export class Framework {
   readonly stored: StoredState;
   readonly #observers: Observer[] = [];
   readonly #found: readonly Notice[];
+  readonly #work: OpenWork;
   #notices: Notice[];
 
   /** @internal */
-  constructor({ context, definition, model, tools, log, stored, notices }: FrameworkParts) {
+  constructor({ context, definition, model, tools, log, stored, notices, work }: FrameworkParts) {
     this.context = context;
     this.definition = definition;
     this.model = model;
@@ -47,6 +50,7 @@ export class Framework {
     this.log = log;
     this.stored = stored;
     this.#found = notices;
+    this.#work = work;
     this.#notices = [...notices];
   }
 
@@ -69,9 +73,11 @@ export class Framework {
   }
 
   /** Delivers an event now: also for events that a library defines itself. */
-  async emit<Event>(source: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
-    for (const observer of this.#observers.filter((candidate) => candidate.event === source.name))
-      await this.#deliver(observer, event);
+  emit<Event>({ name }: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
+    return this.#work.during(`"${name}"`, async () => {
+      for (const observer of this.#observers.filter((candidate) => candidate.event === name))
+        await this.#deliver(observer, event);
+    });
   }
 
   async #deliver(observer: Observer, event: unknown): Promise<void> {

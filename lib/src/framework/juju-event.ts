@@ -4,6 +4,7 @@ import type { Framework } from "./framework.ts";
 import { Secret } from "../model/secret.ts";
 import { StorageInstance } from "../model/storage.ts";
 import { actionEventName } from "./charm-events.ts";
+import { NotADispatch } from "./environment.ts";
 import { ActionEvent, HookEvent, RelationEvent, SecretEvent, StorageEvent } from "./events.ts";
 
 const lifecycle = new Set([
@@ -34,25 +35,34 @@ export function eventName(
   return metadata.storage.some((defined) => defined.name === storage) ? name : undefined;
 }
 
-/** The event of this dispatch; undefined if its hook came without what it is about. */
-export async function jujuEvent(
-  name: string,
-  { context, model, tools }: Framework,
-): Promise<HookEvent | undefined> {
+/**
+ * The event of this dispatch.
+ * @throws NotADispatch if its hook came without what it is about
+ */
+export async function jujuEvent(name: string, { context, model, tools }: Framework): Promise<HookEvent> {
   if (context.kind === "action") {
     const params = (await tools.actionParams()) ?? {};
     return new ActionEvent(name, { id: context.actionId ?? "", params, tools });
   }
-  const relation = await model.eventRelation();
-  if (relation !== undefined) {
+  const endpoint = /^(.+)-relation-[a-z]+$/.exec(name)?.[1];
+  if (endpoint !== undefined) {
+    const relation = about(await model.eventRelation(), "JUJU_RELATION", name);
+    if (relation.name !== endpoint) throw new NotADispatch("JUJU_RELATION", `"${endpoint}"`, relation.name);
     const { remoteApp, remoteUnit: unit, departingUnit } = context.relation ?? {};
     return new RelationEvent(name, { relation, app: relation.app ?? remoteApp, unit, departingUnit });
   }
-  if (context.secret !== undefined) {
-    const { id, label, revision } = context.secret;
+  if (secretHooks.has(name)) {
+    const { id, label, revision } = about(context.secret, "JUJU_SECRET_ID", name);
     return new SecretEvent(name, new Secret(tools, { id, label }), revision);
   }
-  if (context.storageId !== undefined)
-    return new StorageEvent(name, new StorageInstance(tools, context.storageId));
+  if (/-storage-[a-z]+$/.test(name)) {
+    const id = about(context.storageId, "JUJU_STORAGE_ID", name);
+    return new StorageEvent(name, new StorageInstance(tools, id));
+  }
   return new HookEvent(name);
+}
+
+function about<Fact>(fact: Fact | undefined, variable: string, hook: string): Fact {
+  if (fact === undefined) throw new NotADispatch(variable, `what "${hook}" is about`, undefined);
+  return fact;
 }

@@ -60,9 +60,7 @@ class JujuTransport extends Transport {
     for (const part of splitText(message.replaceAll("\0", "\uFFFD"), longestArgument)) {
       const { exitCode, stderr } = await this.#send(level.toUpperCase(), part);
       if (exitCode !== 0)
-        process.stderr.write(
-          `juju-log exited with ${exitCode} (${stderr.trim()}) on: ${part.slice(0, 1000)}\n`,
-        );
+        process.stderr.write(`juju-log exited with ${exitCode} (${stderr.trim()}) on: ${part}\n`);
     }
   }
 }

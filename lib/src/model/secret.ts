@@ -70,15 +70,27 @@ export class Secret {
   }
 
   /**
-   * The tracked revision, cached for the dispatch; with `refresh` the latest one, which is tracked from then on.
-   * @throws SecretNotFound
+   * The tracked revision, cached for the dispatch; with `refresh` the latest one, which is tracked from then on. A read that
+   * fails changes nothing: what was read before stays.
+   * @throws SecretNotFound, PermissionDenied
    */
-  content({ refresh = false } = {}): Promise<SecretContent> {
-    if (refresh || this.#content === undefined) this.#content = this.#read(refresh ? "refresh" : undefined);
-    return this.#content;
+  async content({ refresh = false } = {}): Promise<SecretContent> {
+    const known = this.#content;
+    if (known !== undefined && !refresh) return known;
+    const reading = this.#read(refresh ? "refresh" : undefined);
+    this.#content = reading;
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.#content === reading) this.#content = known;
+      throw error;
+    }
   }
 
-  /** The latest revision, without tracking it. */
+  /**
+   * The latest revision, without tracking it.
+   * @throws SecretNotFound, PermissionDenied
+   */
   peek(): Promise<SecretContent> {
     return this.#read("peek");
   }

@@ -1,3 +1,4 @@
+import { EndDispatch } from "../errors.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { Status, StatusReport } from "../tools/types.ts";
 
@@ -76,8 +77,12 @@ export class Unit {
     for (const port of open.filter((present) => !ports.includes(present))) await this.closePort(port);
   }
 
-  /** Reboots the machine after this hook, or `now`: then the hook ends here and runs again afterwards. */
-  reboot({ now = false } = {}): Promise<void> {
-    return this.#tools.reboot({ now });
+  /**
+   * Reboots the machine after this hook, or `now`: then the dispatch ends here, and its hook runs again afterwards.
+   * @throws EndDispatch if now; where Juju ends the hook's process by itself, it does not come to that
+   */
+  async reboot({ now = false } = {}): Promise<void> {
+    await this.#tools.reboot({ now });
+    if (now) throw new EndDispatch(0);
   }
 }

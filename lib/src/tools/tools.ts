@@ -1,4 +1,6 @@
+import { isAbsolute } from "node:path";
 import { ToolError, toolError } from "../errors.ts";
+import { looksLikeSecretId } from "../model/secret.ts";
 import type { NetworkInfo, SecretInfo, SecretOptions, StatusReport } from "./types.ts";
 import type { ToolCall, ToolResult, ToolRunner } from "./runner.ts";
 
@@ -155,9 +157,8 @@ export class HookTools {
   }
 
   /** `resource-get`: the path of the file, downloaded first if need be. */
-  async resource(name: string): Promise<string> {
-    const { stdout } = await this.#run({ argv: ["resource-get", name] });
-    return stdout.trim();
+  resource(name: string): Promise<string> {
+    return this.#line({ argv: ["resource-get", name] }, "an absolute path", isAbsolute);
   }
 
   // Actions
@@ -187,9 +188,9 @@ export class HookTools {
   // Secrets
 
   /** `secret-add`: the id of the new secret. Contents travel in files, never as arguments. */
-  async secretAdd(contents: Readonly<Strings>, options: SecretOptions): Promise<string> {
-    const { stdout } = await this.#run({ argv: ["secret-add", ...secretFlags(options)], contents });
-    return stdout.trim();
+  secretAdd(contents: Readonly<Strings>, options: SecretOptions): Promise<string> {
+    const argv = ["secret-add", ...secretFlags(options)] as const;
+    return this.#line({ argv, contents }, "the id of a secret", looksLikeSecretId);
   }
 
   /** `secret-set`: a new revision, other facts about it, or both. */
@@ -277,18 +278,31 @@ export class HookTools {
     return result;
   }
 
+  async #line(call: ToolCall, expected: string, fits: (line: string) => boolean): Promise<string> {
+    const result = await this.#run(call);
+    const line = result.stdout.trim();
+    if (!fits(line)) throw unexpected(result, expected);
+    return line;
+  }
+
   async #json<Value>([tool, ...args]: readonly [string, ...string[]]): Promise<Value> {
     const result = await this.#run({ argv: [tool, "--format=json", ...args] });
     try {
       return JSON.parse(result.stdout) as Value;
     } catch {
-      throw new ToolError({
-        ...result,
-        stderr: `expected JSON, got ${JSON.stringify(result.stdout.slice(0, 80))}`,
-      });
+      throw unexpected(result, "JSON");
     }
   }
 }
+
+/** What secret-get prints is nobody's to see, whatever it is. */
+function unexpected(result: ToolResult, expected: string): ToolError {
+  const { argv, stdout } = result;
+  const found = argv[0] === "secret-get" ? `${stdout.length} characters of something else` : quoted(stdout);
+  return new ToolError({ ...result, stderr: `expected ${expected}, got ${found}` });
+}
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 80));
 
 function secretFlags({ label, description, expire, rotate, owner }: SecretOptions): string[] {
   const flag = (name: string, value: string | undefined): string[] =>

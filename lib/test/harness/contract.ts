@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   HookTools,
   NotLeader,
+  PermissionDenied,
   RelationNotFound,
   SecretNotFound,
   ToolError,
@@ -53,11 +54,13 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
     let tools: HookTools;
     let connection: Connection;
 
+    const called = new Set<string>();
+
     async function reconnect(event: EventGiven, changes: State = {}): Promise<void> {
       connection?.stop();
       far = farSide(await definitionOfCharm("contract"), event, { ...given, ...changes });
       connection = await connect(far);
-      tools = new HookTools(connection.runner);
+      tools = watched(new HookTools(connection.runner), called);
     }
 
     beforeEach(() => reconnect("config-changed"));
@@ -68,6 +71,8 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       expect(await tools.relationIds("website")).toEqual([]);
       expect(await tools.relationList("db:3")).toEqual(["pg/0", "pg/1"]);
       expect(await tools.relationApp("db:3")).toBe("pg");
+      expect(await tools.relationApp("peers:0")).toBe("web");
+      expect(await tools.relationModel("db:3")).toEqual({ uuid: far.view.model.uuid });
     });
 
     test("databags are read by the name of their owner", async () => {
@@ -90,7 +95,16 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
     test("an unknown relation is told from other failures", async () => {
       await expect(tools.relationList("db:99")).rejects.toThrow(RelationNotFound);
       await expect(tools.relationGet("db:99", "pg/0")).rejects.toThrow(RelationNotFound);
-      await expect(tools.relationGet("db:3", "other/0")).rejects.toThrow(ToolError);
+      await expect(tools.relationModel("db:99")).rejects.toThrow(RelationNotFound);
+      await expect(tools.relationSet("db:99", "unit", { a: "b" })).rejects.toThrow(RelationNotFound);
+    });
+
+    test("a databag that is not this unit's to read is refused", async () => {
+      await expect(tools.relationGet("db:3", "other/0")).rejects.toThrow(PermissionDenied);
+      await expect(tools.relationGet("db:3", "other")).rejects.toThrow(PermissionDenied);
+      await reconnect("config-changed", { leader: false });
+      await expect(tools.relationGet("db:3", "web")).rejects.toThrow(PermissionDenied);
+      expect(await tools.relationGet("peers:0", "web")).toEqual({ term: "1" });
     });
 
     test("only the leader writes for its application", async () => {
@@ -98,7 +112,13 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       expect(await tools.isLeader()).toBe(false);
       await expect(tools.relationSet("db:3", "app", { a: "b" })).rejects.toThrow(NotLeader);
       await expect(tools.setStatus("app", { status: "active", message: "" })).rejects.toThrow(NotLeader);
-      expect(far.world.appStatus).toBe("unknown");
+      await expect(tools.status("app")).rejects.toThrow(NotLeader);
+      await expect(tools.secretAdd({ token: "abc" }, { owner: "application" })).rejects.toThrow(NotLeader);
+      expect([far.world.appStatus, far.buffer.changes.relations, far.buffer.changes.secrets]).toEqual([
+        "unknown",
+        {},
+        [],
+      ]);
     });
 
     test("options have their types, and nothing where there is nothing", async () => {
@@ -114,6 +134,8 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await tools.setStatus("unit", { status: "blocked", message: "--help: 'me' = $HOME" });
       await tools.setStatus("app", { status: "active", message: "" });
       expect([far.world.status, far.world.appStatus]).toEqual(["blocked: --help: 'me' = $HOME", "active"]);
+      expect(await tools.status("unit")).toEqual({ status: "blocked", message: "--help: 'me' = $HOME" });
+      expect(await tools.status("app")).toEqual({ status: "active", message: "" });
     });
 
     test("version, leadership, goal state", async () => {
@@ -135,6 +157,7 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       expect(await tools.unitAddress("private-address")).toBe("192.0.2.0");
       expect(await tools.unitAddress("public-address")).toBe("192.0.2.0");
       expect(await tools.network("db")).toMatchObject({ "ingress-addresses": ["192.0.2.0"] });
+      expect(await tools.network("db", "db:3")).toMatchObject({ "ingress-addresses": ["192.0.2.0"] });
       await expect(tools.network("nope")).rejects.toThrow('no network config found for binding "nope"');
     });
 
@@ -152,6 +175,16 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
     test("a resource has a path, or was never uploaded", async () => {
       expect(await tools.resource("package")).toBe("/srv/package.tar");
       await expect(tools.resource("missing")).rejects.toThrow(/could not download resource: .*not found/);
+    });
+
+    test("a unit without storage has none, and gets none", async () => {
+      expect(await tools.storageList("data")).toEqual([]);
+      await expect(tools.storageGet("data/0")).rejects.toThrow('storage "data/0" not found');
+      await expect(tools.storageAdd("data", 2)).rejects.toThrow(ToolError);
+    });
+
+    test("the cloud's credential is for applications that are trusted", async () => {
+      await expect(tools.credential()).rejects.toThrow("cannot access cloud credentials");
     });
 
     test("a new secret is readable in its hook, and its content was no argument", async () => {
@@ -193,6 +226,24 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
     });
 
     test.each([
+      ["a relation's", { relation: "db:3" }],
+      ["an application's", { app: "pg" }],
+      ["a unit's", { unit: "pg/0" }],
+    ])("%s grant is taken back, and a secret goes with all its revisions", async (_, from) => {
+      await tools.secretRevoke(ownSecret, from);
+      await tools.secretRemove(ownSecret);
+      expect(far.buffer.changes.secrets).toEqual([
+        expect.objectContaining({ kind: "revoke", id: ownSecret }),
+        { kind: "remove", id: ownSecret },
+      ]);
+    });
+
+    test("a secret is found by its label, also one that its reader gave it", async () => {
+      expect(await tools.secretGet({ label: "mine" })).toEqual({ token: "abc" });
+      expect(await tools.secretGet({ id: remoteSecret, label: "theirs" })).toEqual({ password: "old" });
+    });
+
+    test.each([
       ["an id", { id: "nosuchsecret00000000" }],
       ["a label", { label: "nosuch" }],
     ])("a secret that is not there is named so, by %s", async (_, by) => {
@@ -217,6 +268,10 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
     test("a reboot is noted for the end of the hook", async () => {
       await tools.reboot({ now: false });
       expect(far.buffer.changes.reboot).toBe("after");
+      await tools.reboot({ now: true });
+      expect(far.buffer.changes.reboot).toBe("now");
+      await reconnect({ action: "backup" });
+      await expect(tools.reboot({ now: true })).rejects.toThrow("not supported when running an action");
     });
 
     test("many calls at once are served one after another", async () => {
@@ -224,5 +279,23 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await Promise.all(texts.map((text) => tools.log("INFO", text)));
       expect(far.effects.logged.map(({ text }) => text)).toEqual(texts);
     });
+
+    // The last one: it looks back at the others.
+    test("no tool of the port is left out here", () => {
+      const port = Object.getOwnPropertyNames(HookTools.prototype).filter((name) => name !== "constructor");
+      expect(port.filter((name) => !called.has(name))).toEqual([]);
+    });
+  });
+}
+
+/** The same tools; `called` gets the names of those that are used. */
+function watched(tools: HookTools, called: Set<string>): HookTools {
+  return new Proxy(tools, {
+    get(target, name) {
+      const tool: unknown = Reflect.get(target, name);
+      if (typeof tool !== "function") return tool;
+      called.add(String(name));
+      return tool.bind(target) as unknown;
+    },
   });
 }

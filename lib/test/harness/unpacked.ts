@@ -49,7 +49,13 @@ export class UnpackedCharm {
     symlinkSync(process.execPath, join(this.dir, "runtime", "node"));
   }
 
-  async dispatch(event: EventGiven, given: State = {}, changes: Record<string, string> = {}): Promise<Ended> {
+  /** As the agent runs it: `program` is another one than `dispatch`, below the charm's directory. */
+  async dispatch(
+    event: EventGiven,
+    given: State = {},
+    changes: Record<string, string> = {},
+    program = "dispatch",
+  ): Promise<Ended> {
     const far = farSide(await definitionOfCharm(this.name), event, given);
     const tools = await startTools(far);
     try {
@@ -62,7 +68,7 @@ export class UnpackedCharm {
         version: "3.6.11",
         path: "/usr/bin:/bin",
       });
-      const child = spawn(join(this.dir, "dispatch"), [], {
+      const child = spawn(join(this.dir, program), [], {
         cwd: this.dir,
         env: { ...env, ...changes },
         stdio: ["ignore", "pipe", "pipe"],

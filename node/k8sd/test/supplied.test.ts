@@ -231,6 +231,7 @@ async function rsaAuthority(): Promise<KeyPair> {
   ]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: [{ CN: ["rsa-ca"] }],
+    notBefore: new Date(NOW - 60_000),
     notAfter: new Date(NOW + 86_400_000),
     signingAlgorithm: algorithm,
     keys: { privateKey, publicKey },

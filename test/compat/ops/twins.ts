@@ -29,7 +29,7 @@ export interface Hook {
   readonly script: Readonly<Record<string, readonly Op[]>>;
   /** Beside what the model says of this event. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Answers in place of the model's, by the first words of a call. */
+  /** Answers in place of the model's, by a tool and words that are in the call; the first that fits. */
   readonly answers?: Readonly<Record<string, Partial<ToolResult>>>;
   /** What changes in the world before it, beside what the hooks before it did. */
   readonly changes?: State;
@@ -204,8 +204,9 @@ const environment = (far: FarSide, charmDir: string, toolsDir: string): Record<s
   });
 
 function scripted({ answers = {} }: Hook, argv: readonly string[]): ToolResult | undefined {
-  const call = argv.join(" ");
-  const key = Object.keys(answers).find((prefix) => call === prefix || call.startsWith(`${prefix} `));
+  const fits = ([tool, ...words]: string[]): boolean =>
+    tool === argv[0] && words.every((word) => argv.includes(word));
+  const key = Object.keys(answers).find((words) => fits(words.split(" ")));
   return key === undefined ? undefined : { exitCode: 0, stdout: "", stderr: "", ...answers[key] };
 }
 

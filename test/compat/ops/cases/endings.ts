@@ -1,8 +1,10 @@
 /** Actions, and what is left after a hook: by success, by failure, by deferral. */
 import type { Op } from "../charm/src/charm.ts";
 import type { Case, Hook } from "../twins.ts";
-import { follower, one, world } from "./world.ts";
+import { appSecret, follower, one, remoteSecret, world } from "./world.ts";
 
+const rotate = { hook: "secret-rotate", secret: appSecret };
+const expired = { hook: "secret-expired", secret: appSecret, revision: 1 };
 const backup = { action: "backup" };
 const inAction = (title: string, ops: readonly Op[], exit = 0): Case => one(title, backup, ops, { exit });
 const step = (event: Hook["event"], script: Hook["script"]): Hook => ({ event, script });
@@ -163,7 +165,62 @@ export const endingCases: readonly Case[] = [
   {
     title: "stop, remove, rotate and expired cannot be deferred",
     given: world,
-    hooks: ["stop", "remove"].map((event) => step(event, { [event]: [["try", ["defer"]]] })),
+    hooks: [
+      ...["stop", "remove"].map((event) => step(event, { [event]: [["try", ["defer"]]] })),
+      step(rotate, { "secret-rotate": [["try", ["defer"]]] }),
+      step(expired, { "secret-expired": [["try", ["defer"]]] }),
+    ],
+  },
+  {
+    title: "a rotation that defers fails, keeps no deferral, and comes again",
+    exits: [1, 0, 0],
+    given: world,
+    hooks: [
+      step(rotate, { "secret-rotate": [["secret-set", "event", { token: "lost" }], ["defer"]] }),
+      step(rotate, { "secret-rotate": [["secret-set", "event", { token: "fresh" }]] }),
+      step("update-status", { "secret-rotate": [["facts"]], "update-status": [["secret-read", "mine"]] }),
+    ],
+  },
+  {
+    title: "an expiry that defers fails, keeps no deferral, and comes again",
+    exits: [1, 0],
+    given: world,
+    hooks: [
+      step(expired, { "secret-expired": [["event-remove-revision"], ["defer"]] }),
+      step(expired, { "secret-expired": [["facts"], ["event-remove-revision"]] }),
+    ],
+  },
+  {
+    title: "what was deferred comes before a rotation and an expiry, and may wait on",
+    given: world,
+    hooks: [
+      step("config-changed", { "config-changed": [["defer"]] }),
+      step(rotate, {
+        "config-changed": [["secret-read", "mine"], ["defer"]],
+        "secret-rotate": [["facts"], ["secret-set", "event", { token: "fresh" }]],
+      }),
+      step(expired, { "config-changed": [["facts"]], "secret-expired": [["facts"]] }),
+    ],
+  },
+  {
+    title: "deferred changes and removals of secrets come back with what they are about",
+    given: world,
+    hooks: [
+      step({ hook: "secret-changed", secret: remoteSecret }, { "secret-changed": [["defer"]] }),
+      step({ hook: "secret-remove", secret: appSecret, revision: 1 }, { "secret-remove": [["defer"]] }),
+      step("update-status", {
+        "secret-changed": [["facts"], ["secret-read", "event", { refresh: true }]],
+        "secret-remove": [["facts"], ["event-remove-revision"]],
+      }),
+    ],
+  },
+  {
+    title: "a reboot now keeps nothing that was stored, nor a deferral",
+    given: world,
+    hooks: [
+      step("install", { install: [["store", "seen", 1], ["defer"], ["reboot", true]] }),
+      step("start", { install: [["facts"]], start: [["stored", "seen"]] }),
+    ],
   },
   {
     title: "databags and statuses over several hooks",

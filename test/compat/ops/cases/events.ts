@@ -9,6 +9,7 @@ const lifecycle = [
   "update-status",
   "upgrade-charm",
   "leader-elected",
+  "leader-settings-changed",
   "stop",
   "remove",
 ];

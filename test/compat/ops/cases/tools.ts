@@ -1,4 +1,5 @@
 /** Every tool: what is written, what is read, what is refused. */
+import type { Op } from "../charm/src/charm.ts";
 import type { Case } from "../twins.ts";
 import { follower, one, remoteSecret, unitSecret, world } from "./world.ts";
 
@@ -123,7 +124,28 @@ export const toolCases: readonly Case[] = [
   one("a port that cannot be", hook, [["try", ["open-port", "99999/tcp"]]]),
   one("a resource", hook, [["resource", "package"]]),
   one("a resource that no charm has", hook, [["try", ["resource", "nope"]]]),
-  one("a reboot after the hook", hook, [["reboot"]]),
+  one("a reboot after the hook", hook, [["reboot"], ["status", "active", "after"]]),
+  one("a reboot now ends the hook, and well", hook, [
+    ["status", "maintenance", "reboots"],
+    ["set", "db:3", "unit", { kept: "yes" }],
+    ["reboot", true],
+    ["status", "active", "after"],
+  ]),
+  one(
+    "a reboot now that is refused ends nothing",
+    hook,
+    [
+      ["try", ["reboot", true]],
+      ["status", "active", ""],
+    ],
+    {
+      answers: { "juju-reboot": { exitCode: 1, stderr: "ERROR no\n" } },
+    },
+  ),
+  one("a reboot in an action is refused", { action: "backup" }, [
+    ["try", ["reboot"]],
+    ["try", ["reboot", true]],
+  ]),
 
   one("a secret is made and read at once", hook, [
     ["secret-add", "application", { password: odd, token: long }, { label: "fresh", rotate: "daily" }],
@@ -175,4 +197,51 @@ export const toolCases: readonly Case[] = [
     ["secret-remove-revision", "mine", 1],
     ["secret-remove", unitSecret],
   ]),
+  ...secretFailures(),
+  one(
+    "a secret is withdrawn between two reads",
+    hook,
+    [
+      ["secret-read", remoteSecret],
+      ["try", ["secret-peek", remoteSecret]],
+      ["try", ["secret-read", remoteSecret, { refresh: true }]],
+      ["secret-read", remoteSecret],
+    ],
+    {
+      answers: {
+        "secret-get --peek": { exitCode: 1, stderr: "ERROR permission denied\n" },
+        "secret-get --refresh": { exitCode: 1, stderr: `ERROR secret "${remoteSecret}" not found\n` },
+      },
+    },
+  ),
+  one("a secret that cannot be read, unhandled", hook, [["secret-read", remoteSecret]], {
+    exit: 1,
+    answers: { "secret-get": { exitCode: 1, stderr: "ERROR permission denied\n" } },
+  }),
 ];
+
+/** Each tool of secrets, failing in each of the ways that a charm can tell apart. */
+function secretFailures(): Case[] {
+  const reasons = {
+    "not found": `secret "${unitSecret}" not found`,
+    "permission denied": "permission denied",
+    "not the leader": "this unit is not the leader",
+    "anything else": "connection is shut down",
+  };
+  const operations: Record<string, Op> = {
+    "secret-add": ["secret-add", "unit", { token: "abc" }],
+    "secret-get": ["secret-read", unitSecret],
+    "secret-set": ["secret-set", unitSecret, { token: "new" }],
+    "secret-info-get": ["secret-info", unitSecret],
+    "secret-grant": ["secret-grant", unitSecret, "db:3"],
+    "secret-revoke": ["secret-revoke", unitSecret, "db:3"],
+    "secret-remove": ["secret-remove", unitSecret],
+  };
+  return Object.entries(operations).flatMap(([tool, op]) =>
+    Object.entries(reasons).map(([title, reason]) =>
+      one(`${tool} fails: ${title}`, hook, [["try", op]], {
+        answers: { [tool]: { exitCode: 1, stderr: `ERROR ${reason}\n` } },
+      }),
+    ),
+  );
+}

@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 import ops
+from ops import hookcmds
 
 log = logging.getLogger(__name__)
 here = pathlib.Path.cwd()
@@ -29,7 +30,7 @@ def name_of(error):
         words in text for words in ("not the leader", "non-leader", "cannot write relation settings")
     ):
         return "not the leader"
-    if isinstance(error, ops.ModelError):
+    if isinstance(error, (ops.ModelError, hookcmds.Error)):
         return "tool failed"
     if isinstance(error, (ValueError, TypeError)) and "secret" in text:
         return "secret content"

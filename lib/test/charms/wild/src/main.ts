@@ -1,6 +1,8 @@
-import { Charm, EndDispatch, type Framework, main } from "@cantrip/lib";
+import { Charm, EndDispatch, EventSource, type Framework, main } from "@cantrip/lib";
 
 class WildCharm extends Charm {
+  readonly later = new EventSource<string>("later");
+
   constructor(framework: Framework) {
     super(framework);
     framework.observe(this.on.install, () => {
@@ -26,7 +28,28 @@ class WildCharm extends Charm {
     framework.observe(this.on.stop, () =>
       this.model.unit.setStatus({ status: "active", message: "x".repeat(200_000) }),
     );
+    framework.observe(this.on.upgradeCharm, () => void this.#workOn());
+    framework.observe(this.later, async (version) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await this.model.unit.setWorkloadVersion(version);
+    });
+    framework.observe(this.on.leaderSettingsChanged, () => {
+      void this.model.unit.openPort("one");
+      void this.model.unit.openPort("two");
+    });
+    framework.observe(this.on.remove, () => new Promise(() => undefined));
+    framework.observe(this.on.action("leave"), () => {
+      void Promise.reject(new EndDispatch(3));
+      void this.model.unit.setStatus({ status: "active", message: "left" });
+    });
     framework.observe(this.on.action("break"), () => Promise.reject(new TypeError("no such thing")));
+  }
+
+  async #workOn(): Promise<void> {
+    const secret = await this.model.addSecret({ token: "abc" }, { owner: "unit" });
+    await secret.setInfo({ description: "for later" });
+    await this.framework.emit(this.later, "2");
+    this.stored.set("version", "2");
   }
 }
 
