@@ -93,7 +93,7 @@ describe("relation events", () => {
     ["db-relation-changed", "could be about several units: say which"],
     ["website-relation-created", 'needs a relation of "website", and there is none'],
     ["secret-changed", "needs one of the secrets"],
-    [{ action: "nope" }, 'the charm defines no action "nope"'],
+    [{ action: "nope" }, 'the action "nope" cannot run: action "nope" not defined on unit "web/0"'],
     [{ action: "backup", params: { target: 5 } }, "(root).target : must be of type string, given 5"],
   ])("a test that does not say enough is told: %o", async (event, reason) => {
     await expect(

@@ -3,6 +3,17 @@
  * charm's directory. It runs the charm's class on the model that the controller runs, so there is no second Juju to please.
  * Never starts a process, reads a clock or touches a disk, but for the charm's own charmcraft.yaml.
  */
-export { type DispatchOptions, type TestedCharm, dispatch, dispatcher } from "./dispatch.ts";
+export { type DispatchOptions, dispatch, dispatcher } from "./dispatch.ts";
 export { GivenError } from "./given.ts";
-export type { ActionOutcome, EventGiven, RelationState, SecretState, State, Then } from "./state.ts";
+export { CommitRefused } from "./memory-hook.ts";
+export type { TestedCharm } from "./process.ts";
+export type {
+  ActionGiven,
+  ActionOutcome,
+  EventGiven,
+  HookGiven,
+  RelationState,
+  SecretState,
+  State,
+  Then,
+} from "./state.ts";

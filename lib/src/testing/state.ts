@@ -36,6 +36,8 @@ export interface SecretState {
   readonly latest?: Bag;
   /** The number of `content`'s revision. */
   readonly revision?: number;
+  /** Earlier revisions of an own secret that are still kept. */
+  readonly obsolete?: readonly number[];
   readonly grants?: readonly { readonly relation: number; readonly unit?: string }[];
 }
 
@@ -82,17 +84,26 @@ export interface Then extends Required<Omit<State, "relations">> {
   readonly exitCode: number;
 }
 
-/** What happens to the unit: the name of a hook, or more where a name does not tell all. */
-export type EventGiven =
-  | string
-  | {
-      readonly hook: string;
-      /** The id of the relation; only needed where its endpoint has several. */
-      readonly relation?: number;
-      /** The remote unit; only needed where there are several. Departed: who is going, even if no longer listed. */
-      readonly unit?: string;
-      readonly departingUnit?: string;
-      readonly secret?: string;
-      readonly revision?: number;
-    }
-  | { readonly action: string; readonly params?: Readonly<Record<string, unknown>> };
+/** A hook, and more where its name does not tell all. */
+export interface HookGiven {
+  readonly hook: string;
+  /** The id of the relation; only needed where its endpoint has several. */
+  readonly relation?: number;
+  /** The remote unit; only needed where there are several. Departed: who is going, even if no longer listed. */
+  readonly unit?: string;
+  /** Default: the remote unit. The unit under test, if that is the one that goes. */
+  readonly departingUnit?: string;
+  readonly secret?: string;
+  readonly revision?: number;
+}
+
+export interface ActionGiven {
+  readonly action: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** What happens to the unit. */
+export type EventGiven = string | HookGiven | ActionGiven;
+
+export const isAction = (event: EventGiven): event is ActionGiven =>
+  typeof event === "object" && "action" in event;

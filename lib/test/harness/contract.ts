@@ -13,7 +13,7 @@ import {
   type ToolRunner,
 } from "@cantrip/lib";
 import type { EventGiven, State } from "../../src/testing/state.ts";
-import { type FarSide, definitionOfCharm, farSide } from "./world.ts";
+import { type FarSide, definitionOfCharm, farSide, worldOfFar } from "./world.ts";
 
 export interface Connection {
   readonly runner: ToolRunner;
@@ -114,7 +114,7 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await expect(tools.setStatus("app", { status: "active", message: "" })).rejects.toThrow(NotLeader);
       await expect(tools.status("app")).rejects.toThrow(NotLeader);
       await expect(tools.secretAdd({ token: "abc" }, { owner: "application" })).rejects.toThrow(NotLeader);
-      expect([far.world.appStatus, far.buffer.changes.relations, far.buffer.changes.secrets]).toEqual([
+      expect([worldOfFar(far).appStatus, far.buffer.changes.relations, far.buffer.changes.secrets]).toEqual([
         "unknown",
         {},
         [],
@@ -133,14 +133,17 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       expect(await tools.status("unit")).toEqual({ status: "waiting", message: "for a friend" });
       await tools.setStatus("unit", { status: "blocked", message: "--help: 'me' = $HOME" });
       await tools.setStatus("app", { status: "active", message: "" });
-      expect([far.world.status, far.world.appStatus]).toEqual(["blocked: --help: 'me' = $HOME", "active"]);
+      expect([worldOfFar(far).status, worldOfFar(far).appStatus]).toEqual([
+        "blocked: --help: 'me' = $HOME",
+        "active",
+      ]);
       expect(await tools.status("unit")).toEqual({ status: "blocked", message: "--help: 'me' = $HOME" });
       expect(await tools.status("app")).toEqual({ status: "active", message: "" });
     });
 
     test("version, leadership, goal state", async () => {
       await tools.setWorkloadVersion("1.36.3");
-      expect(far.world.workloadVersion).toBe("1.36.3");
+      expect(worldOfFar(far).workloadVersion).toBe("1.36.3");
       expect(await tools.isLeader()).toBe(true);
       expect(Object.keys((await tools.goalState()).units ?? {})).toEqual(["web/0", "web/1"]);
     });
