@@ -4,6 +4,7 @@
  * Never starts a process, reads a clock or touches a disk, but for the charm's own charmcraft.yaml.
  */
 export { type DispatchOptions, dispatch, dispatcher } from "./dispatch.ts";
+export { type KillOptions, type Killed, killed } from "./killed.ts";
 export { GivenError } from "./given.ts";
 export { CommitRefused } from "./memory-hook.ts";
 export type { TestedCharm } from "./process.ts";
