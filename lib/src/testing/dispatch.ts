@@ -8,7 +8,7 @@ import { checkEvent, checkWorld } from "./consistency.ts";
 import { type World, unitOf, worldOf } from "./given.ts";
 import type { MemoryHook } from "./memory-hook.ts";
 import { Mortal } from "./mortal.ts";
-import { type TestedCharm, runProcess } from "./process.ts";
+import { type TestedCharm, end, killedExit, live } from "./process.ts";
 import type { EventGiven, State, Then } from "./state.ts";
 import { worldAt } from "./then.ts";
 
@@ -78,9 +78,10 @@ export async function dispatchOne<Fakes>(
   checkEvent(event, world, definition);
   const hook = begin(world, event, definition, now);
   const store = memoryStore({ values: world.stored, notices: world.deferred });
-  const exitCode = await runProcess(hook, { CharmType, definition, fakes, store, mortal });
+  const life = await live(hook, { CharmType, definition, fakes, store, mortal });
+  end(hook, life);
   const { values: stored, notices: deferred } = store.data;
-  return thenOf(hook, { ...world, stored, deferred }, exitCode);
+  return thenOf(hook, { ...world, stored, deferred }, life.exitCode ?? killedExit);
 }
 
 /** As it came in, in the order in which it came; what a hook has made follows. */

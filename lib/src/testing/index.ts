@@ -7,6 +7,7 @@ export { type DispatchOptions, dispatch, dispatcher } from "./dispatch.ts";
 export { type KillOptions, type Killed, killed } from "./killed.ts";
 export { GivenError } from "./given.ts";
 export { CommitRefused } from "./memory-hook.ts";
+export { type Deployment, NotSettled, TestModel, type TestModelOptions } from "./test-model.ts";
 export type { TestedCharm } from "./process.ts";
 export type {
   ActionGiven,

@@ -5,10 +5,10 @@ import type { CharmDefinition } from "../framework/definition.ts";
 import { Dispatch } from "../framework/dispatch.ts";
 import type { Framework } from "../framework/framework.ts";
 import type { StateStore } from "../framework/stored.ts";
-import { CommitRefused, type MemoryHook } from "./memory-hook.ts";
+import type { MemoryHook } from "./memory-hook.ts";
 import { memoryTools } from "./memory-tools.ts";
 import { Mortal } from "./mortal.ts";
-import { recorded, withCalls } from "./recorded.ts";
+import { recorded, withTrail } from "./recorded.ts";
 
 /** A charm class, whose constructor may take what a test puts in the place of the outside world. */
 export type TestedCharm<Fakes> = new (framework: Framework, fakes?: Fakes) => Charm;
@@ -22,16 +22,16 @@ export interface CharmProcess<Fakes> {
 }
 
 /** What a shell says of a process that was killed. */
-export const killed = 137;
+export const killedExit = 137;
 
 /**
- * The charm's program in a hook, to its end or its death. The hook is ended accordingly.
- * @throws CommitRefused, and what the charm throws, with the calls of hook tools that led there
+ * The charm's program in a hook, to its end or its death; the hook itself is still to be ended. Undefined if it was killed.
+ * @throws what the charm throws, with the calls of hook tools that led there
  */
-export async function runProcess<Fakes>(
+export async function live<Fakes>(
   hook: MemoryHook,
   { CharmType, definition, fakes, store, mortal = new Mortal() }: CharmProcess<Fakes>,
-): Promise<number> {
+): Promise<{ readonly exitCode: number | undefined; readonly calls: readonly string[] }> {
   const { runner, calls } = recorded(mortal.runner(memoryTools(hook.view, hook.buffer, hook.effects)));
   const run = new Dispatch({
     context: contextFrom(hook.environment),
@@ -47,13 +47,20 @@ export async function runProcess<Fakes>(
     }
   }
   try {
-    const exitCode = await mortal.untilDeath(() => exitOf(run, Tested));
-    if (mortal.death === undefined) hook.end(exitCode ?? 0);
-    else hook.interrupt();
-    return exitCode ?? killed;
+    return { exitCode: await mortal.untilDeath(() => exitOf(run, Tested)), calls };
   } catch (error) {
-    if (!(error instanceof CommitRefused)) hook.end(1);
-    throw withCalls(error, calls);
+    hook.end(1);
+    throw withTrail(error, { hookToolCalls: calls });
+  }
+}
+
+/** @throws CommitRefused, with the calls of hook tools that led there */
+export function end(hook: MemoryHook, { exitCode, calls }: Awaited<ReturnType<typeof live>>): void {
+  try {
+    if (exitCode === undefined) hook.interrupt();
+    else hook.end(exitCode);
+  } catch (error) {
+    throw withTrail(error, { hookToolCalls: calls });
   }
 }
 
