@@ -52,15 +52,22 @@ interface Deployed {
   readonly fakesOf: (unit: string) => unknown;
 }
 
-/** A hook whose process has ended, and whose commit is still to come. */
-type Ended = { readonly hook: MemoryHook; readonly life: Awaited<ReturnType<typeof live>> };
+/** A hook that has begun: its process lives or has ended, and its commit is still to come. */
+interface Running {
+  readonly hook: MemoryHook;
+  readonly process: Promise<void>;
+  life?: Awaited<ReturnType<typeof live>>;
+}
 type Turn = () => void | Promise<void>;
 
 const placesOfDeath = 40;
+/** A process that takes longer waits for what others do: they get their turns meanwhile. */
+const patienceMs = 500;
 
 /**
  * A whole model in memory: several charms, each unit with its own agent, settling as the model says. Operators' commands are those
- * of the model. Hooks of different units overlap: one may begin before another's changes are committed.
+ * of the model. Hooks of different units overlap: one may begin before another's changes are committed, and one that waits in real time, for
+ * half a second or more, lets the others go on; only then does what happens not follow from the seed alone.
  *
  * ```ts
  * const model = new TestModel({ seed: 7 });
@@ -82,8 +89,9 @@ export class TestModel {
   readonly #charms = new Map<string, Deployed>();
   readonly #fakes = new Map<string, unknown>();
   readonly #stores = new Map<string, ReturnType<typeof memoryStore>>();
-  readonly #running = new Map<string, Ended>();
+  readonly #running = new Map<string, Running>();
   readonly #actions = new Map<string, MemoryHook>();
+  #thrown: { readonly error: unknown } | undefined;
   #now = fixedTime;
   #boots = 0;
 
@@ -141,14 +149,23 @@ export class TestModel {
   async settle({ most = 5000 }: { most?: number } = {}): Promise<void> {
     for (let left = most; ; left -= 1) {
       this.#tendMachines();
-      const turns = this.#turns();
-      const turn = turns[Math.floor(this.#random() * turns.length)];
+      const turn = await this.#nextTurn();
       if (turn === undefined) return;
       if (left === 0)
         throw this.#told(new NotSettled(`The model is not at rest after ${most} turns (seed ${this.#seed})`));
       await turn();
+      const thrown = this.#thrown;
+      this.#thrown = undefined;
+      if (thrown !== undefined) throw this.#told(thrown.error);
       this.#now += 100;
     }
+  }
+
+  async #nextTurn(): Promise<Turn | undefined> {
+    const turns = this.#turns();
+    if (turns.length > 0) return turns[Math.floor(this.#random() * turns.length)];
+    const waiting = [...this.#running.values()].map(({ process }) => process);
+    return waiting.length === 0 ? undefined : () => Promise.race(waiting);
   }
 
   /** Time goes by: timers fire, and what they lead to settles. */
@@ -204,9 +221,11 @@ export class TestModel {
   /** All that may come next. */
   #turns(): Turn[] {
     const { units, applications } = this.state;
-    const turns = Object.keys(units).flatMap((name): Turn[] => {
-      const ended = this.#running.get(name);
-      if (ended !== undefined) return [() => this.#commit(name, ended)];
+    const commits = [...this.#running.values()].flatMap((running): Turn[] =>
+      running.life === undefined ? [] : [() => this.#commit(running)],
+    );
+    const beginnings = Object.keys(units).flatMap((name): Turn[] => {
+      if (this.#running.has(name)) return [];
       const operation = nextOperation(this.state, name, this.#now);
       return operation === undefined ? [] : [() => this.#begin(name, operation)];
     });
@@ -217,7 +236,7 @@ export class TestModel {
       ({ name, application }: Unit): Turn =>
       () =>
         void this.#juju.do({ type: "elect-leader", application, unit: name });
-    return [...turns, ...candidates.map(elect)];
+    return [...commits, ...beginnings, ...candidates.map(elect)];
   }
 
   async #begin(unit: string, { id }: Operation): Promise<void> {
@@ -233,11 +252,20 @@ export class TestModel {
     const hook = new MemoryHook(this.#juju, unit, operation);
     if (operation.taskId !== undefined) this.#actions.set(operation.taskId, hook);
     const line = this.operations.push(labelOf(hook)) - 1;
+    const running: Running = { hook, process: this.#process(hook, mortal, line) };
+    this.#running.set(unit, running);
+    await orSoon(running.process);
+  }
+
+  async #process(hook: MemoryHook, mortal: Mortal, line: number): Promise<void> {
+    const { unit } = hook;
     try {
       const life = await live(hook, { ...this.#program(unit), store: this.#store(unit), mortal });
       if (mortal.death !== undefined) this.operations[line] += `, killed ${mortal.death}`;
-      this.#running.set(unit, { hook, life });
+      const running = this.#running.get(unit);
+      if (running !== undefined) running.life = life;
     } catch (error) {
+      this.#running.delete(unit);
       this.#failed(error);
     }
   }
@@ -250,17 +278,17 @@ export class TestModel {
     return { ...deployed, fakes: this.#fakes.get(unit) };
   }
 
-  #commit(unit: string, { hook, life }: Ended): void {
-    this.#running.delete(unit);
+  #commit({ hook, life }: Running): void {
+    this.#running.delete(hook.unit);
     try {
-      end(hook, life);
+      if (life !== undefined) end(hook, life);
     } catch (error) {
       this.#failed(error);
     }
   }
 
   #failed(error: unknown): void {
-    if (this.#failures === "throw") throw this.#told(error);
+    if (this.#failures === "throw") this.#thrown ??= { error };
   }
 
   #told(error: unknown): unknown {
@@ -284,6 +312,13 @@ export class TestModel {
     const bootId = `boot-${this.#boots}`;
     this.#juju.do({ type: "machine-agent", machine, status: "started", message: "", bootId, addresses });
   }
+}
+
+async function orSoon(process: Promise<void>): Promise<void> {
+  const soon = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => soon.resolve(undefined), patienceMs);
+  await Promise.race([process, soon.promise]);
+  clearTimeout(timer);
 }
 
 /** `web/0 db-relation-changed pg/1`, `web/0 backup` */
