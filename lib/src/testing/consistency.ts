@@ -20,7 +20,7 @@ const lifecycle = [
   "secret-expired",
   "secret-remove",
 ];
-const unitStatuses = ["active", "blocked", "maintenance", "waiting", "unknown", "error"];
+const unitStatuses = ["active", "blocked", "maintenance", "waiting", "unknown", "error", "terminated"];
 
 /** @throws GivenError */
 export function checkWorld(world: World, definition: CharmDefinition): void {
