@@ -83,6 +83,8 @@ function hookOf(world: World, event: string | HookGiven): HookInfo {
   const [, endpoint, kind] =
     /^(.+)-relation-(created|joined|changed|departed|broken)$/.exec(facts.hook) ?? [];
   if (endpoint !== undefined && kind !== undefined) return relationHook(world, facts, { endpoint, kind });
+  const storage = /^(.+)-storage-(?:attached|detaching)$/.exec(facts.hook)?.[1];
+  if (storage !== undefined) return storageHook(world, facts, storage);
   if (facts.hook.startsWith("secret-")) return secretHook(world, facts);
   return { name: facts.hook };
 }
@@ -123,6 +125,16 @@ function onlyUnit({ units }: FullRelation, hook: string, kind: string): string |
     throw new GivenError(`"${hook}" needs a unit on the other side, and there is none`);
   if (another !== undefined) throw new GivenError(`"${hook}" could be about several units: say which`);
   return unit;
+}
+
+function storageHook({ storage }: World, { hook, storage: wanted }: HookGiven, name: string): HookInfo {
+  const [id, another] = Object.keys(storage).filter(
+    (each) => each.startsWith(`${name}/`) && (wanted === undefined || each === wanted),
+  );
+  if (id === undefined) throw new GivenError(`"${hook}" needs an instance of "${name}", and there is none`);
+  if (another !== undefined)
+    throw new GivenError(`"${hook}" could be about several instances: say which by its id`);
+  return { name: hook, storageId: id };
 }
 
 function secretHook(world: World, { hook, secret: id, revision }: HookGiven): HookInfo {

@@ -34,6 +34,7 @@ export function checkWorld(world: World, definition: CharmDefinition): void {
   checkSecretOptions(world, definition);
   for (const relation of world.relations) checkRelation(relation, world);
   checkLimits(world, definition);
+  checkStorage(world, definition);
   for (const [n, secret] of world.secrets.entries()) checkSecret(secret, world.secrets.slice(0, n), world);
 }
 
@@ -47,8 +48,8 @@ export function checkEvent(event: EventGiven, world: World, definition: CharmDef
   const [, endpoint, kind] = /^(.+)-relation-(created|joined|changed|departed|broken)$/.exec(hook) ?? [];
   if (endpoint !== undefined)
     return checkRelationEvent({ hook, kind, ...facts }, endpoint, world, definition);
-  if (/-storage-(?:attached|detaching)$/.test(hook))
-    throw new GivenError(`"${hook}": storage is not there in tests yet`);
+  const storage = /^(.+)-storage-(?:attached|detaching)$/.exec(hook)?.[1];
+  if (storage !== undefined) return checkStorageName(`"${hook}"`, storage, definition);
   if (!lifecycle.includes(hook))
     throw new GivenError(
       `Juju sends no "${hook}": expected one of ${lifecycle.join(", ")}, or ENDPOINT-relation-EVENT, or { action }`,
@@ -129,6 +130,27 @@ function checkLimits({ relations }: World, { metadata: { endpoints } }: CharmDef
       throw new GivenError(
         `"${name}" is a peer endpoint: its relation ends with the application, it is never dying`,
       );
+  }
+}
+
+function checkStorageName(what: string, name: string, { metadata: { storage } }: CharmDefinition): void {
+  if (!storage.some((each) => each.name === name))
+    throw new GivenError(
+      `${what}: the charm has no storage "${name}", it has ${storage.map((each) => `"${each.name}"`).join(", ") || "none"}`,
+    );
+}
+
+function checkStorage(world: World, definition: CharmDefinition): void {
+  const ids = Object.keys(world.storage);
+  for (const id of ids) {
+    const [, name] = /^(.+)\/(?:0|[1-9]\d*)$/.exec(id) ?? [];
+    if (name === undefined) throw new GivenError(`"${id}" is no storage: expected "name/number"`);
+    checkStorageName(`"${id}"`, name, definition);
+  }
+  for (const { name, max } of definition.metadata.storage) {
+    const count = ids.filter((id) => id.startsWith(`${name}/`)).length;
+    if (max !== null && count > max)
+      throw new GivenError(`there are ${count} of storage "${name}": the charm takes at most ${max}`);
   }
 }
 

@@ -94,6 +94,7 @@ function thenOf(hook: MemoryHook, before: World, exitCode: number): Then {
     log: hook.effects.logged,
     statusHistory: hook.effects.statusHistory,
     action: hook.action,
+    storageRequests: hook.buffer.changes.storage ?? [],
     reboot: hook.buffer.changes.reboot,
     exitCode,
   };

@@ -37,6 +37,7 @@ export function worldOf(state: State, definition: CharmDefinition): World {
     config: checkedConfig(given.config ?? {}, definition),
     relations: relationsOf(given.relations ?? [], app, definition),
     secrets: (given.secrets ?? []).map((secret) => ({ owner: "remote", revision: 1, ...secret })),
+    storage: given.storage ?? {},
     resources: checkedNames("resource", given.resources ?? {}, definition.metadata.resources),
     status: given.status ?? "unknown",
     appStatus: given.appStatus ?? "unknown",

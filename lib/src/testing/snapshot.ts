@@ -19,13 +19,14 @@ const someoneElse = "remote";
 const base = { name: "ubuntu", channel: "24.04" };
 
 export function jujuOf(world: World, definition: CharmDefinition, now: () => number): MemoryJuju {
-  const state = createModel({ ...world.model, owner: "admin", now: now() });
+  const state = createModel({ ...world.model, owner: "admin", now: now(), storage: true });
   const juju = new MemoryJuju(state, now);
   juju.resources.set(world.app, world.resources);
   addCharm(state, definition);
   addOwn(state, world, definition);
   for (const relation of world.relations) addRelation(state, relation, world, definition);
   for (const secret of world.secrets) state.secrets[secret.id] = secretOf(juju, secret, world);
+  addStorage(state, world, definition);
   addPlanned(state, world);
   return juju;
 }
@@ -218,6 +219,18 @@ function secretOf(juju: MemoryJuju, given: FullSecret, world: World): Secret {
     createdAt,
     updatedAt: createdAt,
   };
+}
+
+function addStorage({ storage, units }: ModelState, world: World, { metadata }: CharmDefinition): void {
+  const own = units[unitOf(world)];
+  if (storage === undefined || own === undefined) return;
+  own.uniter.storage = Object.keys(world.storage);
+  for (const [id, location] of Object.entries(world.storage)) {
+    const [name = "", number] = id.split("/");
+    const kind = metadata.storage.find((each) => each.name === name)?.type ?? "filesystem";
+    storage.instances[id] = { id, name, kind, unit: own.name, life: "alive", location };
+    storage.next = Math.max(storage.next, Number(number) + 1);
+  }
 }
 
 function ownerOf(owner: FullSecret["owner"], world: World): Secret["owner"] {

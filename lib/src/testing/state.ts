@@ -50,6 +50,8 @@ export interface State {
   readonly config?: Readonly<Record<string, ConfigValue>>;
   readonly relations?: readonly RelationState[];
   readonly secrets?: readonly SecretState[];
+  /** What is attached: id → location, `{ "data/0": "/srv/data/0" }`. */
+  readonly storage?: Readonly<Record<string, string>>;
   /** Name → path of the file that was uploaded. */
   readonly resources?: Readonly<Record<string, string>>;
   /** `blocked: integrate with a control plane`, `active`, `unknown`. */
@@ -79,6 +81,8 @@ export interface Then extends Required<Omit<State, "relations">> {
   /** Every status that was set, in order, for those who look at progress. */
   readonly statusHistory: readonly string[];
   readonly action: ActionOutcome | undefined;
+  /** Instances that the hook asked for; Juju attaches them later. */
+  readonly storageRequests: readonly { readonly name: string; readonly count: number }[];
   readonly reboot: "after" | "now" | undefined;
   /** Other than 0 only if the charm ended the dispatch itself. */
   readonly exitCode: number;
@@ -95,6 +99,8 @@ export interface HookGiven {
   readonly departingUnit?: string;
   readonly secret?: string;
   readonly revision?: number;
+  /** The id of the instance; only needed where there are several. */
+  readonly storage?: string;
 }
 
 export interface ActionGiven {

@@ -105,7 +105,7 @@ export class TestModel {
     this.#random = seeded(seed);
     this.#kills = kills;
     this.#failures = failures;
-    const state = createModel({ ...model, owner: "admin", now: this.#now });
+    const state = createModel({ ...model, owner: "admin", now: this.#now, storage: true });
     this.#juju = new MemoryJuju(state, () => this.#now);
   }
 
@@ -149,6 +149,7 @@ export class TestModel {
   async settle({ most = 5000 }: { most?: number } = {}): Promise<void> {
     for (let left = most; ; left -= 1) {
       this.#tendMachines();
+      this.#provide();
       const turn = await this.#nextTurn();
       if (turn === undefined) return;
       if (left === 0)
@@ -305,6 +306,12 @@ export class TestModel {
     }
   }
 
+  #provide(): void {
+    for (const { id, location } of Object.values(this.state.storage?.instances ?? {}))
+      if (location === undefined)
+        this.#juju.do({ type: "storage-provisioned", storage: id, location: `/var/lib/juju/storage/${id}` });
+  }
+
   #boot(machine: string): void {
     this.#boots += 1;
     const number = Number(machine) + 1;
@@ -323,6 +330,6 @@ async function orSoon(process: Promise<void>): Promise<void> {
 
 /** `web/0 db-relation-changed pg/1`, `web/0 backup` */
 function labelOf({ unit, view: { hook, action } }: MemoryHook): string {
-  const { name = "", remoteUnit, remoteApplication, secretId } = hook ?? { name: action?.name };
-  return [unit, name, remoteUnit ?? remoteApplication ?? secretId ?? ""].join(" ").trimEnd();
+  const { name = "", remoteUnit, remoteApplication, secretId, storageId } = hook ?? { name: action?.name };
+  return [unit, name, remoteUnit ?? remoteApplication ?? secretId ?? storageId ?? ""].join(" ").trimEnd();
 }

@@ -20,6 +20,7 @@ export function worldAt(
     config: { ...application.settings },
     relations: Object.values(state.relations).flatMap((relation) => relationAt(relation, unit)),
     secrets: Object.values(state.secrets).flatMap((secret) => secretAt(juju, secret, unit)),
+    storage: storageAt(juju, unit),
     resources: juju.resources.get(application.name) ?? {},
     status: joinStatus(unit.workloadStatus),
     appStatus: application.status === undefined ? "unknown" : joinStatus(application.status),
@@ -31,6 +32,15 @@ export function worldAt(
     stored,
     deferred,
   };
+}
+
+/** Storage of which the unit was told. */
+function storageAt({ state }: MemoryJuju, { uniter }: Unit): Record<string, string> {
+  const known = (uniter.storage ?? []).flatMap((id) => {
+    const location = state.storage?.instances[id]?.location;
+    return location === undefined ? [] : [[id, location] as const];
+  });
+  return Object.fromEntries(known);
 }
 
 /** Relations that the unit has entered and not broken. */

@@ -42,6 +42,7 @@ const given: State = {
     { id: remoteSecret, content: { password: "old" }, latest: { password: "new" } },
     { id: ownSecret, owner: "application", label: "mine", content: { token: "abc" }, revision: 2 },
   ],
+  storage: { "data/1": "/srv/data/1" },
   resources: { package: "/srv/package.tar" },
   status: "waiting: for a friend",
   openPorts: ["80/tcp"],
@@ -180,10 +181,16 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await expect(tools.resource("missing")).rejects.toThrow(/could not download resource: .*not found/);
     });
 
-    test("a unit without storage has none, and gets none", async () => {
-      expect(await tools.storageList("data")).toEqual([]);
+    test("storage is listed and has a place; what is not attached has none", async () => {
+      expect(await tools.storageList("data")).toEqual(["data/1"]);
+      expect(await tools.storageGet("data/1")).toEqual({ kind: "filesystem", location: "/srv/data/1" });
       await expect(tools.storageGet("data/0")).rejects.toThrow('storage "data/0" not found');
-      await expect(tools.storageAdd("data", 2)).rejects.toThrow(ToolError);
+    });
+
+    test("more storage is asked for at the end of the hook", async () => {
+      await tools.storageAdd("data", 1);
+      expect(far.buffer.changes.storage).toEqual([{ name: "data", count: 1 }]);
+      await expect(tools.storageAdd("data", 0)).rejects.toThrow(ToolError);
     });
 
     test("the cloud's credential is for applications that are trusted", async () => {
