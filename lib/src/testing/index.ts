@@ -1,6 +1,6 @@
 /**
- * Tests of charms: a state is given, one event is dispatched, a state comes out. Start at `dispatch`; `dispatcher` binds it to a
- * charm's directory. It runs the charm's class on the model that the controller runs, so there is no second Juju to please.
+ * Tests of charms: a state is given, an event is dispatched, a state comes out. Start at `dispatch`; `dispatcher` binds it to a
+ * charm's directory, `killed` lets it die at every point, `TestModel` has several charms settle. All of it runs the charm's class on the model that the controller runs, so there is no second Juju to please.
  * Never starts a process, reads a clock or touches a disk, but for the charm's own charmcraft.yaml.
  */
 export { type DispatchOptions, dispatch, dispatcher } from "./dispatch.ts";

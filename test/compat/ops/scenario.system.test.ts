@@ -23,6 +23,7 @@ const differing: Readonly<Record<string, string>> = {
   "departed because this unit leaves": "scenario-departure",
   "broken is left out of the list, and carried by the event": "scenario-departure",
   "broken, when nobody is left": "scenario-departure",
+  "storage detaching": "scenario-departure",
   "a secret expired": "scenario-obsolete",
   "a secret's revision is read by nobody": "scenario-obsolete",
   "a revision is removed, and a whole secret": "scenario-obsolete",

@@ -88,6 +88,7 @@ const compared = [
   "status",
   "appStatus",
   "workloadVersion",
+  "storageRequests",
   "stored",
   "deferred",
   "action",
@@ -95,10 +96,12 @@ const compared = [
 
 /** Ids of secrets that the hook made are chance: they are named by their order. */
 function common(state: Readonly<Record<string, unknown>>, before: State): Result {
-  const { relations, secrets } = state as { relations: Then["relations"]; secrets: Then["secrets"] };
+  const { relations, secrets, storage } = state as Pick<Then, "relations" | "secrets" | "storage">;
   const known = (before.secrets ?? []).map(({ id }) => id);
   return {
     ...Object.fromEntries(compared.map((key) => [key, state[key] ?? null])),
+    // Where it is, is each framework's own to say.
+    storage: Object.keys(storage).toSorted(),
     relations: relations
       .map(({ endpoint, id, app, units, appData, ownUnitData, ownAppData }) => ({
         endpoint,

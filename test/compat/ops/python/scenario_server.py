@@ -144,8 +144,7 @@ def state_of(given, kept):
         secrets={secret_of(one, given["relations"]) for one in given["secrets"]},
         resources={testing.Resource(name=name, path=path) for name, path in given["resources"].items()},
         storages={
-            testing.Storage(name=one["id"].split("/")[0], index=number(one["id"]))
-            for one in given.get("storages", [])
+            testing.Storage(name=id.split("/")[0], index=number(id)) for id in given["storage"]
         },
         opened_ports={port_of(port) for port in given["openPorts"]},
         unit_status=status_of(given["status"]),
@@ -168,7 +167,7 @@ def state_out(state, app):
         "workloadVersion": state.workload_version,
         "stored": charm.plain(stored),
         "deferred": [one.handle_path.split("/")[-1].split("[")[0].replace("_", "-") for one in state.deferred],
-        "storages": sorted(f"{one.name}/{one.index}" for one in state.storages),
+        "storage": {f"{one.name}/{one.index}": "" for one in state.storages},
     }
 
 
@@ -231,7 +230,9 @@ def transition(request):
     kept = {"stored_states": out.stored_states, "deferred": out.deferred}
     is_action = isinstance(request["event"], dict) and "action" in request["event"]
     action = {"results": context.action_results or {}, "log": list(context.action_logs), "failure": failure}
-    return {**state_out(out, given["app"]), "action": action if is_action else None}
+    requests = [{"name": name, "count": count} for name, count in context.requested_storages.items()]
+    out = {**state_out(out, given["app"]), "storageRequests": requests}
+    return {**out, "action": action if is_action else None}
 
 
 answers = os.fdopen(os.dup(1), "w")
