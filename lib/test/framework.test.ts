@@ -235,6 +235,38 @@ test("stored values come back in the next dispatch, not from one that failed", a
   expect((await dispatch(Counting, "start", given)).stored).toEqual({ count: 2 });
 });
 
+describe("several events", () => {
+  const Counting = charmOf(({ on, stored, model, log }, framework) => {
+    for (const event of [on.install, on.start, on.updateStatus])
+      framework.observe(event, async ({ name }) => {
+        const count = Number(stored.get("count") ?? 0) + 1;
+        stored.set("count", count);
+        log.info(name);
+        await model.unit.setStatus({ status: "active", message: String(count) });
+        if (count === 3) throw new Error("three");
+      });
+  });
+
+  test("follow each other, each from the state that the one before it left", async () => {
+    const then = await dispatch(Counting, ["install", "start"]);
+    expect(then).toMatchObject({
+      status: "active: 2",
+      stored: { count: 2 },
+      statusHistory: ["active: 1", "active: 2"],
+      log: [{ text: "install" }, { text: "start" }],
+    });
+  });
+
+  test("end at the one that fails, which is told with those before it", async () => {
+    const running = dispatch(Counting, ["install", "start", "update-status", "stop"]);
+    await expect(running).rejects.toMatchObject({
+      message: "three",
+      events: ["install", "start", "update-status"],
+      hookToolCalls: expect.arrayContaining(["status-set --application=false active -- 3"]),
+    });
+  });
+});
+
 test("what a test gives in place of the outside world reaches the constructor", async () => {
   class Reaching extends Charm {
     constructor(framework: Framework, fakes: { answer: () => number } = { answer: () => 0 }) {

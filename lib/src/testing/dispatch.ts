@@ -8,6 +8,7 @@ import { checkEvent, checkWorld } from "./consistency.ts";
 import { type World, unitOf, worldOf } from "./given.ts";
 import type { MemoryHook } from "./memory-hook.ts";
 import { Mortal } from "./mortal.ts";
+import { withTrail } from "./recorded.ts";
 import { type TestedCharm, end, killedExit, live } from "./process.ts";
 import type { EventGiven, State, Then } from "./state.ts";
 import { worldAt } from "./then.ts";
@@ -31,7 +32,8 @@ export const fixedTime = 1_767_225_600_000;
 
 /**
  * A charm's dispatch of an event, or of several one after another, in memory, by the model that the controller runs.
- * @throws GivenError, CommitRefused, and what the charm throws, with the calls of hook tools that led there as its `hookToolCalls`
+ * @throws GivenError, CommitRefused, and what the charm throws, with the calls of hook tools that led there as its `hookToolCalls`,
+ *   and of several events those up to the one that failed as its `events`
  */
 export async function dispatch<Fakes>(
   CharmType: TestedCharm<Fakes>,
@@ -40,11 +42,16 @@ export async function dispatch<Fakes>(
   options: DispatchOptions<Fakes> = {},
 ): Promise<Then> {
   const definition = await definitionIn(options);
-  const [first, ...others] = isSeveral(event) ? event : [event];
-  if (first === undefined) throw new TypeError("dispatch needs an event, got an empty list");
-  let then = await dispatchOne(CharmType, first, given, { ...options, definition });
-  for (const next of others)
-    then = after(then, await dispatchOne(CharmType, next, then, { ...options, definition }));
+  if (!isSeveral(event)) return dispatchOne(CharmType, event, given, { ...options, definition });
+  let then: Then | undefined;
+  for (const [n, next] of event.entries())
+    try {
+      const latest = await dispatchOne(CharmType, next, then ?? given, { ...options, definition });
+      then = then === undefined ? latest : after(then, latest);
+    } catch (error) {
+      throw withTrail(error, { events: event.slice(0, n + 1) });
+    }
+  if (then === undefined) throw new TypeError("dispatch needs an event, got an empty list");
   return then;
 }
 
