@@ -1,5 +1,5 @@
 /**
- * `ops` for Python, installed by pip into a cache folder outside this tree, once per version of the interpreter. What cannot be
+ * `ops` for Python with its testing framework, `ops-scenario`, installed by pip into a cache folder outside this tree, once per version of the interpreter. What cannot be
  * had is said, not thrown: a suite without its peer is skipped with that reason.
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
@@ -29,7 +29,7 @@ export async function opsPython(): Promise<OpsPython | { readonly missing: strin
       "import sys; print('%d.%d' % sys.version_info[:2])",
     ]);
     const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "cantrip-test");
-    const site = join(cache, `ops-${opsVersion}-python${python}`);
+    const site = join(cache, `ops-testing-${opsVersion}-python${python}`);
     if (!existsSync(site)) await install(cache, site);
     return { site };
   } catch (error) {
@@ -50,7 +50,7 @@ async function install(cache: string, site: string): Promise<void> {
       "--disable-pip-version-check",
       "--target",
       join(scratch, "site"),
-      `ops==${opsVersion}`,
+      `ops[testing]==${opsVersion}`,
     ];
     await execa(join(scratch, "venv", "bin", "pip"), pip, options);
     renameUnlessThere(join(scratch, "site"), site);
@@ -68,6 +68,31 @@ function renameUnlessThere(from: string, to: string): void {
   }
 }
 
+/** A program in Python that answers each line with a line. */
+class PythonLines {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(program: string, { site }: OpsPython, args: readonly string[] = []) {
+    this.#child = spawn("python3", [join(import.meta.dirname, "python", program), ...args], {
+      env: { PATH: process.env["PATH"], PYTHONPATH: site, PYTHONDONTWRITEBYTECODE: "1" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async ask(question: unknown): Promise<unknown> {
+    this.#child.stdin?.write(`${JSON.stringify(question)}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error("the interpreter for charms in Python ended early");
+    return JSON.parse(value) as unknown;
+  }
+
+  stop(): void {
+    this.#child.stdin?.end();
+  }
+}
+
 export interface PythonHook {
   readonly charm: string;
   readonly env: Readonly<Record<string, string>>;
@@ -75,26 +100,19 @@ export interface PythonHook {
 }
 
 /** Hooks of charms in Python, one after another, each a forked process of an interpreter that has loaded `ops`. */
-export class PythonServer {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor({ site }: OpsPython) {
-    this.#child = spawn("python3", [join(import.meta.dirname, "python", "server.py")], {
-      env: { PATH: process.env["PATH"], PYTHONPATH: site, PYTHONDONTWRITEBYTECODE: "1" },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+export class PythonServer extends PythonLines {
+  constructor(ops: OpsPython) {
+    super("server.py", ops);
   }
 
   async run(hook: PythonHook): Promise<number> {
-    this.#child.stdin?.write(`${JSON.stringify(hook)}\n`);
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error("the interpreter for charms in Python ended early");
-    return (JSON.parse(value) as { exitCode: number }).exitCode;
+    return ((await this.ask(hook)) as { exitCode: number }).exitCode;
   }
+}
 
-  stop(): void {
-    this.#child.stdin?.end();
+/** `ops-scenario` running the charm in `dir`: a state goes in with an event and a script, a state comes out. */
+export class ScenarioServer extends PythonLines {
+  constructor(ops: OpsPython, dir: string) {
+    super("scenario_server.py", ops, [dir]);
   }
 }
