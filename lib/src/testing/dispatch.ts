@@ -13,7 +13,7 @@ import { type TestedCharm, end, killedExit, live } from "./process.ts";
 import type { EventGiven, State, Then } from "./state.ts";
 import { worldAt } from "./then.ts";
 
-/** Which charm a dispatch is of. */
+/** Which charm a test is of. */
 export interface CharmSource {
   /** The charm's directory, where charmcraft.yaml is. */
   readonly dir?: string | URL;
@@ -21,6 +21,7 @@ export interface CharmSource {
   readonly definition?: CharmDefinition;
 }
 
+/** What a dispatch needs beside the state and the event. */
 export interface DispatchOptions<Fakes> extends CharmSource {
   /** The second argument of the charm's constructor. */
   readonly fakes?: Fakes;

@@ -3,6 +3,7 @@ import { Mortal } from "./mortal.ts";
 import type { TestedCharm } from "./process.ts";
 import type { EventGiven, State, Then } from "./state.ts";
 
+/** What `killed` needs beside the state and the event. */
 export interface KillOptions<Fakes> extends CharmSource {
   /** Makes what takes the place of the outside world, anew for each death: what a killed process has done there stays done. */
   readonly fakes?: () => Fakes | Promise<Fakes>;

@@ -106,6 +106,7 @@ export interface HookGiven {
   readonly storage?: string;
 }
 
+/** An action that is dispatched, by its name in charmcraft.yaml. */
 export interface ActionGiven {
   readonly action: string;
   readonly params?: Readonly<Record<string, unknown>>;

@@ -21,6 +21,7 @@ import { seeded } from "./seeded.ts";
 import type { ActionOutcome, State } from "./state.ts";
 import { worldAt } from "./then.ts";
 
+/** What a test model does otherwise than by default. */
 export interface TestModelOptions {
   /** Decides whose turn it is, always: the same seed, the same run. Default 1. */
   readonly seed?: number;
@@ -31,6 +32,7 @@ export interface TestModelOptions {
   readonly model?: { readonly name: string; readonly uuid: string };
 }
 
+/** What an application of a test model is made of. */
 export interface Deployment<Fakes> extends CharmSource {
   /** Default: the charm's name. */
   readonly app?: string;
