@@ -50,7 +50,10 @@ test("a drop-in that an operator has added counts at the next start of its servi
   await shell("w1", `mkdir ${folder}; printf '[Service]\\nEnvironment=MINE=yes\\n' >${folder}/10-mine.conf`);
   await must("c1", ["k8s", "set", "dns.cluster-domain=mine.example"]);
   await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=mine.example\n"));
-  expect(await shell("w1", "tr '\\0' '\\n' </proc/$(pgrep -x kubelet)/environ")).toContain("MINE=yes\n");
+  // The argument file is there before the service starts anew with it.
+  await eventually("the kubelet has started anew, with the drop-in", async () =>
+    (await shell("w1", "tr '\\0' '\\n' </proc/$(pgrep -x kubelet)/environ")).includes("MINE=yes\n"),
+  );
 });
 
 test("another domain is known to kubelets, to DNS and to the API server's certificate", async () => {
