@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endingCases } from "./cases/endings.ts";
 import { eventCases } from "./cases/events.ts";
 import { toolCases } from "./cases/tools.ts";
-import { type OpsPython, opsPython } from "./python.ts";
+import { opsPython } from "./python.ts";
 import { Scenarios, isTransition, ours } from "./transitions.ts";
+import type { PythonSite } from "../python-site.ts";
 
 const differences = readFileSync(join(import.meta.dirname, "../../../docs/ops-differences.md"), "utf8");
 
@@ -42,7 +43,7 @@ const differing: Readonly<Record<string, string>> = {
 
 const cases = [...eventCases, ...toolCases, ...endingCases].filter(isTransition);
 
-function compare(ops: OpsPython): void {
+function compare(ops: PythonSite): void {
   let scenarios: Scenarios;
   beforeAll(() => {
     scenarios = new Scenarios(ops);

@@ -6,8 +6,9 @@ import { worldOf } from "../../../lib/src/testing/given.ts";
 import type { SecretState, State, Then } from "../../../lib/src/testing/state.ts";
 import { definitionOfCharm } from "../../../lib/test/harness/world.ts";
 import { TwinCharm } from "./charm/src/charm.ts";
-import { type OpsPython, ScenarioServer } from "./python.ts";
+import { ScenarioServer } from "./python.ts";
 import type { Case, Hook } from "./twins.ts";
+import type { PythonSite } from "../python-site.ts";
 
 export const twinDir = join(import.meta.dirname, "charm");
 const definition: CharmDefinition = await definitionOfCharm(twinDir);
@@ -27,7 +28,7 @@ export const isTransition = ({ hooks }: Case): boolean =>
 export class Scenarios {
   readonly #server: ScenarioServer;
 
-  constructor(ops: OpsPython) {
+  constructor(ops: PythonSite) {
     this.#server = new ScenarioServer(ops, twinDir);
   }
 

@@ -18,9 +18,10 @@ import { startTools } from "../../../lib/test/harness/tool-processes.ts";
 import { UnpackedCharm } from "../../../lib/test/harness/unpacked.ts";
 import { definitionOfCharm, type FarSide, farSide, worldOfFar } from "../../../lib/test/harness/world.ts";
 import type { Op } from "./charm/src/charm.ts";
-import { type OpsPython, PythonServer } from "./python.ts";
+import { PythonServer } from "./python.ts";
 import { pythonClient } from "./tool-client.ts";
 import { isWrite, normalCall } from "./writes.ts";
+import type { PythonSite } from "../python-site.ts";
 
 export interface Hook {
   readonly event: EventGiven;
@@ -81,14 +82,14 @@ export class Twins {
   readonly #python: PythonServer;
   readonly #site: string;
 
-  private constructor(ours: UnpackedCharm, theirs: string, ops: OpsPython) {
+  private constructor(ours: UnpackedCharm, theirs: string, ops: PythonSite) {
     this.#ours = ours;
     this.#theirs = theirs;
     this.#python = new PythonServer(ops);
     this.#site = ops.site;
   }
 
-  static async start(ops: OpsPython): Promise<Twins> {
+  static async start(ops: PythonSite): Promise<Twins> {
     const ours = await UnpackedCharm.of(source);
     ours.linkRuntime();
     const theirs = mkdtempSync(join(tmpdir(), "twin-"));
