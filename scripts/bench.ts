@@ -23,12 +23,8 @@ const benchmarks: Record<string, { about: string; load: () => Promise<Benchmark>
   },
   lib: {
     about:
-      "what the framework costs: a hook against the runtime and ops for Python, hooks in memory, the model's events",
+      "what the framework costs: a hook against the runtime and ops for Python, hooks in memory, packing, the model's events",
     load: async () => (await import("../test/bench/lib.ts")).lib,
-  },
-  hook: {
-    about: "a minimal hook of a packed charm, against the same runtime spawning two empty processes",
-    load: async () => (await import("../test/bench/hook.ts")).hook,
   },
 };
 

@@ -43,8 +43,8 @@ const environments: Record<string, Environment> = {
     run: () => vitest("system", "controller/"),
   },
   compat: {
-    about: "the framework beside ops for Python: the same charm, events and hook tools",
-    run: () => vitest("system", "test/compat/ops/"),
+    about: "the framework beside ops for Python, and its archives before charmcraft",
+    run: () => vitest("system", "test/compat/"),
   },
   e2e: {
     about: "the cantrip command, from nothing to a cluster and back",

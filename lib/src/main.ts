@@ -6,6 +6,7 @@ import { Dispatch } from "./framework/dispatch.ts";
 import { NotADispatch } from "./framework/environment.ts";
 import { runLegacyHook } from "./framework/legacy.ts";
 import { fileStore } from "./framework/stored.ts";
+import { inSource } from "./log/source-places.ts";
 import { processTools } from "./tools/process.ts";
 
 /** Runs this program's one dispatch, as its unit agent asks for in the environment, and ends the process with its exit code. */
@@ -77,5 +78,6 @@ function describe(error: unknown): string {
   const cause = error.cause === undefined ? "" : `\nCaused by: ${describe(error.cause)}`;
   const parts =
     error instanceof AggregateError ? error.errors.map((part) => `\n- ${describe(part)}`).join("") : "";
-  return `${error.stack ?? error.message}${parts}${cause}`;
+  const stack = error.stack === undefined ? error.message : inSource(error.stack, import.meta.url);
+  return `${stack}${parts}${cause}`;
 }

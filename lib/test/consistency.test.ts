@@ -56,6 +56,28 @@ describe("a state that Juju would never let be is refused", () => {
       { secrets: [{ ...secret, owner: "unit", grants: [{ relation: 9 }] }] },
       "granted to relation 9, which there is not",
     ],
+    [
+      "obsolete revision",
+      { secrets: [{ ...secret, owner: "unit", revision: 2, obsolete: [2] }] },
+      "is at revision 2: 2 is no obsolete one",
+    ],
+    ["storage", { storage: { "logs/0": "/srv" } }, '"logs/0": the charm has no storage "logs"'],
+    ["number of storage", { storage: { data: "/srv" } }, '"data" is no storage: expected "name/number"'],
+    [
+      "much storage",
+      { storage: { "data/0": "/a", "data/1": "/b", "data/2": "/c" } },
+      'there are 3 of storage "data": the charm takes at most 2',
+    ],
+    [
+      "two relations among peers",
+      { relations: [{ endpoint: "peers" }, { endpoint: "peers" }] },
+      '"peers" has 2 relations: it takes at most 1',
+    ],
+    [
+      "dying relation among peers",
+      { relations: [{ endpoint: "peers", dying: true }] },
+      "its relation ends with the application",
+    ],
   ])("%s", async (_, state, message) => {
     await expect(given(state)).rejects.toThrow(GivenError);
     await expect(given(state)).rejects.toThrow(message);
@@ -75,7 +97,18 @@ describe("an event that Juju could not send is refused", () => {
       { hook: "db-relation-joined", unit: "pg/9" },
       'about "pg/9", which is not among the units of db:0: pg/0',
     ],
-    ["storage", "data-storage-attached", "storage is not there in tests yet"],
+    ["a leader's", "leader-elected", 'comes to the unit that leads: say "leader"'],
+    [
+      "a departure of a third",
+      { hook: "db-relation-departed", unit: "pg/0", departingUnit: "pg/1" },
+      'about "pg/0": either that unit or web/0 departs, not "pg/1"',
+    ],
+    [
+      "storage that is not defined",
+      "logs-storage-attached",
+      'the charm has no storage "logs", it has "data"',
+    ],
+    ["storage that is not attached", "data-storage-detaching", 'needs an instance of "data"'],
   ])("%s", async (_, event, message) => {
     await expect(given({ relations: [db] }, event)).rejects.toThrow(message);
   });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UnpackedCharm } from "./harness/unpacked.ts";
@@ -80,9 +80,22 @@ describe("a charm in which everything goes wrong", () => {
     const { exitCode, stderr, effects } = await charm.dispatch("install");
     expect([exitCode, stderr, effects.logged.length]).toEqual([1, "", 1]);
     expect(effects.logged[0]?.level).toBe("error");
-    expect(effects.logged[0]?.text).toMatch(/^Uncaught in hooks\/install: Error: boom\n/);
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/install: Error: boom\n +at [^\n]*\(src\/main\.ts:10:13\)\n[^]*Caused by: Error: the fuse\n +at [^\n]*\(src\/main\.ts:10:40\)/,
+    );
     expect(effects.logged[0]?.text).toContain("Caused by: Error: the fuse");
     expect(existsSync(stateFile())).toBe(false);
+  });
+
+  test.each(["", "{", '{"version": 3}', "[]"])("reports also with %j for a source map", async (garbage) => {
+    const map = join(charm.dir, "charm.mjs.map");
+    const whole = readFileSync(map);
+    writeFileSync(map, garbage);
+    const { effects } = await charm.dispatch("install");
+    writeFileSync(map, whole);
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/install: Error: boom\n +at [^]*charm\.mjs:\d+:\d+/,
+    );
   });
 
   test("says on stderr what does not reach the log", async () => {

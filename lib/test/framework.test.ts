@@ -93,7 +93,7 @@ describe("relation events", () => {
     ["db-relation-changed", "could be about several units: say which"],
     ["website-relation-created", 'needs a relation of "website", and there is none'],
     ["secret-changed", "needs one of the secrets"],
-    [{ action: "nope" }, 'the charm defines no action "nope"'],
+    [{ action: "nope" }, 'the action "nope" cannot run: action "nope" not defined on unit "web/0"'],
     [{ action: "backup", params: { target: 5 } }, "(root).target : must be of type string, given 5"],
   ])("a test that does not say enough is told: %o", async (event, reason) => {
     await expect(
@@ -233,6 +233,38 @@ test("stored values come back in the next dispatch, not from one that failed", a
   const given = await dispatch(Counting, "start");
   await expect(dispatch(Counting, "stop", given)).rejects.toThrow("boom");
   expect((await dispatch(Counting, "start", given)).stored).toEqual({ count: 2 });
+});
+
+describe("several events", () => {
+  const Counting = charmOf(({ on, stored, model, log }, framework) => {
+    for (const event of [on.install, on.start, on.updateStatus])
+      framework.observe(event, async ({ name }) => {
+        const count = Number(stored.get("count") ?? 0) + 1;
+        stored.set("count", count);
+        log.info(name);
+        await model.unit.setStatus({ status: "active", message: String(count) });
+        if (count === 3) throw new Error("three");
+      });
+  });
+
+  test("follow each other, each from the state that the one before it left", async () => {
+    const then = await dispatch(Counting, ["install", "start"]);
+    expect(then).toMatchObject({
+      status: "active: 2",
+      stored: { count: 2 },
+      statusHistory: ["active: 1", "active: 2"],
+      log: [{ text: "install" }, { text: "start" }],
+    });
+  });
+
+  test("end at the one that fails, which is told with those before it", async () => {
+    const running = dispatch(Counting, ["install", "start", "update-status", "stop"]);
+    await expect(running).rejects.toMatchObject({
+      message: "three",
+      events: ["install", "start", "update-status"],
+      hookToolCalls: expect.arrayContaining(["status-set --application=false active -- 3"]),
+    });
+  });
 });
 
 test("what a test gives in place of the outside world reaches the constructor", async () => {

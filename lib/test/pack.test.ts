@@ -49,6 +49,7 @@ test("an archive holds what Juju wants, with its modes, and no empty files", asy
   expect(path).toBe(join(folder, "minimal_amd64.charm"));
   expect(modes).toEqual({
     "charm.mjs": "100755",
+    "charm.mjs.map": "100644",
     "config.yaml": "100644",
     dispatch: "100755",
     LICENSE: "100644",
@@ -73,6 +74,14 @@ test("an archive holds what Juju wants, with its modes, and no empty files", asy
 test("the program parses no YAML", async () => {
   const { text } = await unpack(await packed());
   expect(text["charm.mjs"]).not.toMatch(/YAMLException|metadata\.validator/);
+});
+
+test("the map of the program names its sources as the charm's folder does", async () => {
+  const { text } = await unpack(await packed());
+  expect(text["charm.mjs"]).toMatch(/\/\/# sourceMappingURL=charm\.mjs\.map\n$/);
+  const { sources } = JSON.parse(text["charm.mjs.map"] ?? "") as { sources: string[] };
+  expect(sources).toContain("src/main.ts");
+  expect(text["charm.mjs.map"], "no path of the machine that packs").not.toContain(folder);
 });
 
 test("a bundled runtime is the given binary, executable", async () => {

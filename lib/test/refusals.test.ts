@@ -76,10 +76,19 @@ const databag = async ({ model }: Charm): Promise<Relation> => {
   return relation;
 };
 
+/** Nobody grants the secret to this unit any longer; what takes that back. */
+function withdrawn({ juju }: FarSide): () => void {
+  const secret = juju.state.secrets[secretId];
+  if (secret === undefined) throw new Error("there is no secret");
+  const { grants } = secret;
+  secret.grants = [];
+  return () => void (secret.grants = grants);
+}
+
 describe.each<[string, (hook: Hook) => void, new (...args: never[]) => Error, string]>([
   [
     "is no longer granted",
-    ({ far }) => far.world.secrets.splice(0),
+    ({ far }) => withdrawn(far),
     SecretNotFound,
     `secret-get exited with 1: secret "${secretId}" not found`,
   ],
@@ -124,10 +133,10 @@ describe.each<[string, (hook: Hook) => void, new (...args: never[]) => Error, st
 test("a secret that could not be read is asked for again", async () => {
   const { error } = await inHook(given, async (charm, { far }) => {
     const secret = await charm.model.secret(secretId);
-    const [withdrawn] = far.world.secrets.splice(0);
+    const giveBack = withdrawn(far);
     const fresh = new Secret(charm.framework.tools, { id: secretId });
     await expect(fresh.content()).rejects.toThrow(SecretNotFound);
-    if (withdrawn !== undefined) far.world.secrets.push(withdrawn);
+    giveBack();
     expect([await fresh.content(), await secret.content()]).toEqual([{ token: "old" }, { token: "old" }]);
   });
   expect(error).toBeUndefined();
@@ -170,7 +179,7 @@ describe("a write that this unit may not do", () => {
     const { error, changes } = await inHook({ ...given, leader: true }, async (charm, { far }) => {
       const relation = await databag(charm);
       await relation.set("app", { term: "1" });
-      far.world.leader = false;
+      far.juju.do({ type: "depose-leader", application: far.view.application, unit: far.unit });
       await expect(relation.set("app", { term: "2" })).rejects.toThrow(NotLeader);
       expect(await relation.data("web")).toEqual({ term: "1" });
     });

@@ -27,7 +27,9 @@ describe("processes", () => {
     const forks = "while :; do sleep 4343 & sleep 0.001; done";
     await Promise.all(
       [40, 55, 70, 85].map((timeoutMs) =>
-        expect(run(["sh", "-c", `sh -c '${forks}' & ${forks}`], { timeoutMs })).rejects.toThrow(MachineTimeout),
+        expect(run(["sh", "-c", `sh -c '${forks}' & ${forks}`], { timeoutMs })).rejects.toThrow(
+          MachineTimeout,
+        ),
       ),
     );
     await expect

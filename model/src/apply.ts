@@ -6,6 +6,7 @@ import { machineEvents } from "./apply/machines.ts";
 import { modelEvents } from "./apply/model.ts";
 import { relationEvents } from "./apply/relations.ts";
 import { secretEvents } from "./apply/secrets.ts";
+import { storageEvents } from "./apply/storage.ts";
 import { taskEvents } from "./apply/tasks.ts";
 import { uniterEvents } from "./apply/uniter.ts";
 import { unitEvents } from "./apply/units.ts";
@@ -22,6 +23,7 @@ const appliers: Appliers<EventType> = {
   ...relationEvents,
   ...machineEvents,
   ...secretEvents,
+  ...storageEvents,
   ...taskEvents,
 };
 

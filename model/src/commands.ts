@@ -67,6 +67,8 @@ export type Command = { readonly now: number } & (
       }[];
     }
   | { type: "cancel-task"; task: string }
+  | { type: "add-storage"; unit: string; name: string; count: number }
+  | { type: "detach-storage"; storage: string }
   | { type: "add-machine"; base: Base; constraints?: Record<string, unknown> }
   | { type: "remove-machine"; machine: string; force?: boolean }
   | { type: "destroy-model"; force?: boolean }
@@ -90,6 +92,7 @@ export type Command = { readonly now: number } & (
       bootId?: string;
       addresses?: readonly string[];
     }
+  | { type: "storage-provisioned"; storage: string; location: string }
   | { type: "unit-agent"; unit: string; status: AgentStatus; message: string }
   | { type: "start-operation"; unit: string; operationId: string }
   | { type: "finish-operation"; unit: string; operationId: string; outcome: OperationOutcome }

@@ -7,10 +7,12 @@ export interface NewModel {
   readonly owner: string;
   readonly now: number;
   readonly config?: Record<string, ConfigValue>;
+  /** its machines provide storage, and tell by `storage-provisioned` where it is */
+  readonly storage?: boolean;
 }
 
 /** An empty model. */
-export function createModel({ uuid, name, owner, now, config = {} }: NewModel): ModelState {
+export function createModel({ uuid, name, owner, now, config = {}, storage = false }: NewModel): ModelState {
   return {
     uuid,
     name,
@@ -24,6 +26,7 @@ export function createModel({ uuid, name, owner, now, config = {} }: NewModel): 
     machines: {},
     relations: {},
     secrets: {},
+    ...(storage ? { storage: { instances: {}, next: 0 } } : {}),
     tasks: {},
     operations: {},
     counters: { relation: 0, machine: 0, task: 0, hook: 0, charmRevision: {} },

@@ -13,6 +13,7 @@ import { endIfEmpty, modelCommands } from "./decide/model.ts";
 import { operationCommands } from "./decide/operations.ts";
 import { integrateCommands } from "./decide/integrate.ts";
 import { removalCommands } from "./decide/removal.ts";
+import { storageCommands } from "./decide/storage.ts";
 import { statusCommands } from "./decide/status.ts";
 import { taskCommands } from "./decide/tasks.ts";
 import { timerCommands } from "./decide/timers.ts";
@@ -36,6 +37,7 @@ const deciders: Deciders = {
   ...actionCommands,
   ...taskCommands,
   ...statusCommands,
+  ...storageCommands,
   ...leadershipCommands,
   ...timerCommands,
 };

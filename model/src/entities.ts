@@ -11,6 +11,7 @@ import type {
   Relation,
   RelationEndpoint,
   Secret,
+  StorageInstance,
   Task,
   Unit,
 } from "./state.ts";
@@ -55,6 +56,10 @@ export const unitsOnMachine = (state: ModelState, machine: string): Unit[] =>
   Object.values(state.units)
     .filter((unit) => unit.machine === machine)
     .sort((a, b) => byUnitName(a.name, b.name));
+
+/** A unit's instances, in the order in which they were asked for. */
+export const storageOf = (state: ModelState, unit: string): StorageInstance[] =>
+  Object.values(state.storage?.instances ?? {}).filter((instance) => instance.unit === unit);
 
 export const isPeer = (relation: Relation): boolean => relation.endpoints.length === 1;
 

@@ -19,6 +19,7 @@ import type {
   SecretRevision,
   Seen,
   Status,
+  StorageInstance,
   Task,
   TaskStatus,
   Unit,
@@ -33,6 +34,7 @@ export type ModelEvent =
   | RelationEvents
   | MachineEvents
   | SecretEvents
+  | StorageEvents
   | TaskEvents;
 export type EventType = ModelEvent["type"];
 export type EventOf<Type extends EventType> = Extract<ModelEvent, { type: Type }>;
@@ -165,6 +167,12 @@ export type SecretEvents =
   /** the hook ran and changed nothing: once more at `at` */
   | { type: "secret-rotation-postponed"; id: string; at: number }
   | { type: "secret-expiry-postponed"; id: string; revision: number; at: number };
+
+export type StorageEvents =
+  | { type: "storage-added"; storage: StorageInstance }
+  | { type: "storage-located"; storageId: string; location: string }
+  | { type: "storage-life-set"; storageId: string; life: Life }
+  | { type: "storage-removed"; storageId: string };
 
 export type TaskEvents =
   | { type: "operation-enqueued"; operation: ActionOperation; tasks: readonly Task[] }

@@ -5,7 +5,13 @@ export interface HookChanges {
   state: { set: Record<string, string>; delete: string[] };
   ports: { open: PortRange[]; close: PortRange[] };
   secrets: SecretChange[];
+  storage?: StorageRequest[];
   reboot?: "after" | "now";
+}
+
+export interface StorageRequest {
+  readonly name: string;
+  readonly count: number;
 }
 
 export interface PortRange {

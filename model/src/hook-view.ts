@@ -33,6 +33,8 @@ export interface HookView {
   /** metadata of secrets that the unit owns (as leader: its application's too); contents are fetched by effects.secretContent */
   readonly ownSecrets: Record<string, SecretView>;
   readonly consumedSecrets: Record<string, { label?: string; tracked: number; latest: number }>;
+  /** what is attached, or being attached now; absent where machines provide no storage */
+  readonly storage?: Record<string, { name: string; kind: string; location: string }>;
   readonly resources: readonly string[];
   readonly goalState: GoalState;
   /** model configuration that hooks see: proxies and the like */

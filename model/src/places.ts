@@ -23,6 +23,7 @@ const FAR_REACHING: ReadonlySet<EventType> = new Set<EventType>([
   "relation-left",
   "secret-removed",
   "secret-revision-removed",
+  "storage-removed",
   "operations-pruned",
 ]);
 const COUNTED: ReadonlySet<EventType> = new Set<EventType>([
@@ -64,6 +65,9 @@ const special: { readonly [Type in EventType]?: (state: ModelState, event: Event
   "machine-added": (state, { machine }) => [at(state.machines, machine.id, shallow)],
   "relation-added": (state, { relation }) => [at(state.relations, relation.id, freshRelation)],
   "secret-added": (state, { secret }) => [at(state.secrets, secret.id, freshSecret)],
+  "storage-added": (state) => [ofModel(state, "storage", freshStorage)],
+  "storage-located": (state) => [ofModel(state, "storage", freshStorage)],
+  "storage-life-set": (state) => [ofModel(state, "storage", freshStorage)],
   "operation-enqueued": (state, { operation, tasks }) => [
     at(state.operations, operation.id, replaced),
     ...tasks.map(({ id }) => at(state.tasks, id, freshTask)),
@@ -129,6 +133,7 @@ const freshUnit = (unit: Unit): Unit => ({
 const freshUniter = (uniter: Uniter): Uniter => ({
   ...uniter,
   queued: [...uniter.queued],
+  ...(uniter.storage && { storage: [...uniter.storage] }),
   relations: mapped(uniter.relations, (known) => ({ ...known, members: { ...known.members } })),
   secrets: mapped(uniter.secrets, (known) => ({
     ...known,
@@ -150,5 +155,8 @@ const freshSecret = (secret: Secret): Secret => ({
   grants: [...secret.grants],
   consumers: { ...secret.consumers },
 });
+
+const freshStorage = (storage: ModelState["storage"]): ModelState["storage"] =>
+  storage && { ...storage, instances: mapped(storage.instances, shallow) };
 
 const freshTask = (task: Task): Task => ({ ...task, log: [...task.log] });

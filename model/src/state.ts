@@ -122,6 +122,8 @@ export interface Uniter {
   /** hooks owed in order, for example config-changed after upgrade-charm, start after the first config-changed */
   queued: string[];
   relations: Record<number, UniterRelation>;
+  /** ids of storage instances whose `attached` was delivered, and whose `detaching` was not */
+  storage?: string[];
   secrets: Record<string, { obsoleteSeen: number[]; changedSeen: number; expiredSeen: number[] }>;
   /** the operation that was handed to the agent and not finished */
   current?: Operation;
@@ -204,6 +206,18 @@ export interface Relation {
   createdAt: number;
 }
 
+/** One filesystem or device of one unit; it comes and goes with its unit, on the unit's machine. */
+export interface StorageInstance {
+  /** `data/0` */
+  readonly id: string;
+  readonly name: string;
+  readonly kind: "filesystem" | "block";
+  readonly unit: string;
+  life: Life;
+  /** where it is on the machine, once it is there */
+  location?: string;
+}
+
 export interface SecretRevision {
   readonly revision: number;
   readonly createdAt: number;
@@ -273,6 +287,8 @@ export interface ModelState {
   machines: Record<string, Machine>;
   relations: Record<number, Relation>;
   secrets: Record<string, Secret>;
+  /** absent where machines provide no storage: charms that require some are refused then */
+  storage?: { instances: Record<string, StorageInstance>; next: number };
   tasks: Record<string, Task>;
   operations: Record<string, ActionOperation>;
   /** next free numbers: relation, machine, operation/task ids, local charm revision per name */
@@ -308,6 +324,7 @@ export interface HookInfo {
   readonly secretId?: string;
   readonly secretLabel?: string;
   readonly secretRevision?: number;
+  readonly storageId?: string;
   /** version of the bag that this delivery covers (relation-changed) */
   readonly version?: number;
 }

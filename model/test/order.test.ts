@@ -187,3 +187,29 @@ test("a model ends with its last machine", async () => {
   for (const machine of Object.keys(world.state.machines)) world.do({ type: "machine-removed", machine });
   equal(world.state.life, "dead");
 });
+
+test("a unit that left while its joining was failing is read until it has departed", async () => {
+  const world = await new World().deploy(web, 2).settle();
+  world.do({ type: "add-unit", application: "web", count: 1 });
+  world.up();
+  for (let step = 0; step < 3; step += 1) await world.step("web/2");
+  world.script = () => Promise.reject(new Error("not now"));
+  await world.step("web/0");
+  equal(world.unit("web/0").uniter.failed?.operation.hook?.remoteUnit, "web/2");
+  world.script = () => {};
+  world.do({ type: "remove-unit", unit: "web/2", force: false });
+  await world.settle();
+  equal(world.state.units["web/2"], undefined);
+  world.do({ type: "resolve", unit: "web/0", retry: true });
+  const told: unknown[] = [];
+  world.script = ({ unit, name, view }) => {
+    if (unit === "web/0") told.push([name, view.relations[0]?.bags["web/2"]?.["private-address"]]);
+  };
+  await world.settle();
+  deepEqual(told, [
+    ["peers-relation-joined", "10.0.0.3"],
+    ["peers-relation-changed", "10.0.0.3"],
+    ["peers-relation-departed", "10.0.0.3"],
+  ]);
+  deepEqual(Object.keys(world.state.relations[0]?.unitBags ?? {}), ["web/0", "web/1"]);
+});

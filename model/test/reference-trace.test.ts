@@ -1,4 +1,4 @@
-/** The reference trace: one charm through its whole life, hook by hook (storage is not implemented yet). */
+/** The reference trace: one charm through its whole life, hook by hook. */
 import { deepEqual } from "node:assert/strict";
 import { test } from "vitest";
 import { pg, web } from "./support/charms.ts";

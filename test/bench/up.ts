@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { against, type Benchmark, type Figure } from "./figure.ts";
-import { hook } from "./hook.ts";
 import { statusLag } from "./status-lag.ts";
 
 const top = join(import.meta.dirname, "../..");
@@ -162,7 +161,6 @@ export const up: Benchmark = async (say) => {
       ...steps,
       { name: "status behind the API", value: lag, unit: "s", goal: "≤ 2.0 s", ok: lag <= 2 },
       ...sizes,
-      ...(await hook(say)),
     ];
   } finally {
     await cantrip("down").catch(() => undefined);

@@ -91,12 +91,21 @@ test("without a quorum the status says so, and nobody recovers unasked", async (
 });
 
 test("the survivor goes on alone, also if its daemon is killed meanwhile, with every acknowledged write", async () => {
-  const recovering = exec("c1", ["k8s", "recover", "--yes"]);
+  // Which etcd is going to refuse: the recovery cannot come to its end.
+  await shell("c1", "echo --no-such-flag=1 >> /var/snap/k8s/common/args/etcd");
+  const recovering = exec("c1", ["k8s", "recover", "--yes", "--timeout", "20s"]);
   await eventually("it is at work", async () =>
     (await shell("c1", "ls /var/snap/k8s/common/var/lib/etcd")).includes("before-recovery"),
   );
   await shell("c1", "kill -9 $(systemctl show --property=MainPID --value snap.k8s.k8sd.service)");
   await recovering;
+  await eventually("it has failed where only going on makes sense, and says so", async () =>
+    (await exec("c1", ["k8s", "status"])).stderr.includes("has to go on: k8s recover"),
+  );
+  await shell("c1", "sed -i /no-such-flag/d /var/snap/k8s/common/args/etcd");
+  const again = await exec("c1", ["k8s", "recover"]);
+  expect(again).toMatchObject({ exitCode: 0 });
+  expect(again.stderr).toContain("failed halfway: going on with it");
   await untilReady("c1", ["c1", "w1"]);
   expect(await missing("c1", acknowledged)).toEqual([]);
   await eventually("the recovery is done", async () =>

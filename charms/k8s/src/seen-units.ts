@@ -12,14 +12,18 @@ export class SeenUnits {
     this.#stored = stored;
   }
 
-  /** For the leader: recorded units that were seen once and are present no longer. They count as dealt with. */
+  /**
+   * For the leader: recorded units that were seen once and are present no longer. They are remembered for as long as they are
+   * recorded: what is stored outlives a hook that is cut off before its commit, and then the record is still there.
+   */
   departed(
     relation: number,
     { present, recorded }: { present: readonly string[]; recorded: readonly string[] },
   ): string[] {
     const seen = this.#seen(relation);
-    this.#stored.set(key(relation), present.toSorted());
-    return recorded.filter((unit) => seen.includes(unit) && !present.includes(unit));
+    const gone = recorded.filter((unit) => seen.includes(unit) && !present.includes(unit));
+    this.#stored.set(key(relation), [...present, ...gone].toSorted());
+    return gone;
   }
 
   /** For everyone else: whoever departs now may be for this unit to deal with, once it leads. */

@@ -8,11 +8,18 @@ import { PackError } from "./errors.ts";
 /** Packages in the older module format expect `require`. */
 const banner = 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);';
 
+export interface Bundle {
+  readonly program: string;
+  /** Names sources by their paths from the charm's directory, and holds no copy of them. */
+  readonly map: string;
+}
+
 /**
- * The charm's program and all it imports as one file, its definition compiled in, so that a hook reads no YAML.
+ * The charm's program and all it imports as one file, its definition compiled in, so that a hook reads no YAML; and its
+ * source map, for a program of this name.
  * @throws PackError
  */
-export async function bundleCharm(dir: string, definition: CharmDefinition): Promise<string> {
+export async function bundleCharm(dir: string, definition: CharmDefinition, name: string): Promise<Bundle> {
   const entry = join(dir, "src", "main.ts");
   await stat(entry).catch((cause: unknown) => {
     throw new PackError(entry, 'missing: the program starts there, with "await main(MyCharm)"', { cause });
@@ -21,6 +28,9 @@ export async function bundleCharm(dir: string, definition: CharmDefinition): Pro
     entryPoints: [entry],
     bundle: true,
     write: false,
+    outfile: join(dir, name),
+    sourcemap: "linked",
+    sourcesContent: false,
     platform: "node",
     format: "esm",
     target: "node26",
@@ -32,7 +42,9 @@ export async function bundleCharm(dir: string, definition: CharmDefinition): Pro
   }).catch((error: unknown) => {
     throw new PackError(entry, reasonOf(error as BuildFailure), { cause: error });
   });
-  return result.outputFiles[0]?.text ?? "";
+  const text = (ending: string): string =>
+    result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
+  return { program: text(name), map: text(`${name}.map`) };
 }
 
 /**

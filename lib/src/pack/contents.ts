@@ -43,7 +43,9 @@ export async function charmContents(dir: string, options: ContentOptions = {}): 
     void files.set(name, { mode, body: Buffer.from(body) });
   for (const [name, body] of yamlFiles(source, bases)) text(name, body);
   text("dispatch", dispatchScript, 0o755);
-  text("charm.mjs", await bundleCharm(dir, definition), 0o755);
+  const { program, map } = await bundleCharm(dir, definition, "charm.mjs");
+  text("charm.mjs", program, 0o755);
+  text("charm.mjs.map", map);
   for (const [name, body] of await carriedFiles(dir)) files.set(name, body);
   const key = await keyOf(files, runtime === "bundled" ? nodeBinary : undefined);
   text("version", `${key.slice(0, 12)}\n`);

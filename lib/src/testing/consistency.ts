@@ -3,7 +3,7 @@ import type { CharmDefinition } from "../framework/definition.ts";
 import { checkContent } from "../model/secret.ts";
 import { type FullRelation, type FullSecret, GivenError, type World, splitStatus } from "./given.ts";
 import { parsePort } from "./ports.ts";
-import type { EventGiven } from "./state.ts";
+import { type EventGiven, isAction } from "./state.ts";
 
 const lifecycle = [
   "install",
@@ -20,7 +20,7 @@ const lifecycle = [
   "secret-expired",
   "secret-remove",
 ];
-const unitStatuses = ["active", "blocked", "maintenance", "waiting", "unknown", "error"];
+const unitStatuses = ["active", "blocked", "maintenance", "waiting", "unknown", "error", "terminated"];
 
 /** @throws GivenError */
 export function checkWorld(world: World, definition: CharmDefinition): void {
@@ -33,6 +33,8 @@ export function checkWorld(world: World, definition: CharmDefinition): void {
   world.openPorts.forEach(parsePort);
   checkSecretOptions(world, definition);
   for (const relation of world.relations) checkRelation(relation, world);
+  checkLimits(world, definition);
+  checkStorage(world, definition);
   for (const [n, secret] of world.secrets.entries()) checkSecret(secret, world.secrets.slice(0, n), world);
 }
 
@@ -41,17 +43,19 @@ export function checkWorld(world: World, definition: CharmDefinition): void {
  * @throws GivenError
  */
 export function checkEvent(event: EventGiven, world: World, definition: CharmDefinition): void {
-  if (typeof event === "object" && "action" in event) return;
+  if (isAction(event)) return;
   const { hook, ...facts } = typeof event === "string" ? { hook: event } : event;
   const [, endpoint, kind] = /^(.+)-relation-(created|joined|changed|departed|broken)$/.exec(hook) ?? [];
   if (endpoint !== undefined)
     return checkRelationEvent({ hook, kind, ...facts }, endpoint, world, definition);
-  if (/-storage-(?:attached|detaching)$/.test(hook))
-    throw new GivenError(`"${hook}": storage is not there in tests yet`);
+  const storage = /^(.+)-storage-(?:attached|detaching)$/.exec(hook)?.[1];
+  if (storage !== undefined) return checkStorageName(`"${hook}"`, storage, definition);
   if (!lifecycle.includes(hook))
     throw new GivenError(
       `Juju sends no "${hook}": expected one of ${lifecycle.join(", ")}, or ENDPOINT-relation-EVENT, or { action }`,
     );
+  if (hook === "leader-elected" && !world.leader)
+    throw new GivenError('"leader-elected" comes to the unit that leads: say "leader"');
 }
 
 function checkRelationEvent(
@@ -116,6 +120,40 @@ function checkRelation(relation: FullRelation, { app, unitNumber }: World): void
   for (const [owner, bag] of Object.entries({ ...bags, ...units })) checkBag(`${key}, ${owner}`, bag);
 }
 
+function checkLimits({ relations }: World, { metadata: { endpoints } }: CharmDefinition): void {
+  for (const { name, limit = Infinity, role } of endpoints) {
+    const used = relations.filter(({ endpoint }) => endpoint === name);
+    const most = role === "peer" ? 1 : limit;
+    if (used.length > most)
+      throw new GivenError(`"${name}" has ${used.length} relations: it takes at most ${most}`);
+    if (role === "peer" && used.some(({ dying }) => dying))
+      throw new GivenError(
+        `"${name}" is a peer endpoint: its relation ends with the application, it is never dying`,
+      );
+  }
+}
+
+function checkStorageName(what: string, name: string, { metadata: { storage } }: CharmDefinition): void {
+  if (!storage.some((each) => each.name === name))
+    throw new GivenError(
+      `${what}: the charm has no storage "${name}", it has ${storage.map((each) => `"${each.name}"`).join(", ") || "none"}`,
+    );
+}
+
+function checkStorage(world: World, definition: CharmDefinition): void {
+  const ids = Object.keys(world.storage);
+  for (const id of ids) {
+    const [, name] = /^(.+)\/(?:0|[1-9]\d*)$/.exec(id) ?? [];
+    if (name === undefined) throw new GivenError(`"${id}" is no storage: expected "name/number"`);
+    checkStorageName(`"${id}"`, name, definition);
+  }
+  for (const { name, max } of definition.metadata.storage) {
+    const count = ids.filter((id) => id.startsWith(`${name}/`)).length;
+    if (max !== null && count > max)
+      throw new GivenError(`there are ${count} of storage "${name}": the charm takes at most ${max}`);
+  }
+}
+
 function checkBag(where: string, bag: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(bag)) {
     if (key === "" || key.includes("="))
@@ -128,7 +166,7 @@ function checkBag(where: string, bag: Readonly<Record<string, unknown>>): void {
 }
 
 function checkSecret(secret: FullSecret, before: readonly FullSecret[], { relations }: World): void {
-  const { id, owner, label, content, latest, grants = [] } = secret;
+  const { id, owner, label, content, latest, revision, obsolete = [], grants = [] } = secret;
   if (!/^[0-9a-z]{20}$/.test(id))
     throw new GivenError(`"${id}" is no id of a secret: expected 20 lower-case letters and digits`);
   if (before.some((other) => other.id === id)) throw new GivenError(`two secrets have the id ${id}`);
@@ -142,6 +180,11 @@ function checkSecret(secret: FullSecret, before: readonly FullSecret[], { relati
     throw new GivenError(
       `secret ${id} is this side's own, which always reads its latest: leave out "latest"`,
     );
+  if (!isOwn && obsolete.length > 0)
+    throw new GivenError(`secret ${id} is someone else's: only an owner knows of obsolete revisions`);
+  const late = obsolete.find((number) => !Number.isSafeInteger(number) || number < 1 || number >= revision);
+  if (late !== undefined)
+    throw new GivenError(`secret ${id} is at revision ${revision}: ${late} is no obsolete one`);
   if (!isOwn && grants.length > 0)
     throw new GivenError(`secret ${id} is someone else's: only own secrets have grants`);
   const lost = grants.find(({ relation }) => !relations.some((one) => one.id === relation));

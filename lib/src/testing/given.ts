@@ -1,3 +1,4 @@
+import type { WorkloadStatus } from "@cantrip/model";
 import type { CharmDefinition } from "../framework/definition.ts";
 import type { RelationState, SecretState, State } from "./state.ts";
 
@@ -12,6 +13,9 @@ export type World = Writable<Required<Omit<State, "relations" | "secrets">>> & {
   relations: FullRelation[];
   secrets: FullSecret[];
 };
+
+export const unitOf = ({ app, unitNumber }: Pick<World, "app" | "unitNumber">): string =>
+  `${app}/${unitNumber}`;
 
 /** A given state that the charm's own files contradict: the test is wrong, not the charm. */
 export class GivenError extends Error {
@@ -34,6 +38,7 @@ export function worldOf(state: State, definition: CharmDefinition): World {
     config: checkedConfig(given.config ?? {}, definition),
     relations: relationsOf(given.relations ?? [], app, definition),
     secrets: (given.secrets ?? []).map((secret) => ({ owner: "remote", revision: 1, ...secret })),
+    storage: given.storage ?? {},
     resources: checkedNames("resource", given.resources ?? {}, definition.metadata.resources),
     status: given.status ?? "unknown",
     appStatus: given.appStatus ?? "unknown",
@@ -118,12 +123,10 @@ function relationOf(
   };
 }
 
-/** `blocked: do this` → its two parts. */
-export function splitStatus(text: string): { status: string; message: string } {
-  const colon = text.indexOf(": ");
-  return colon === -1
-    ? { status: text, message: "" }
-    : { status: text.slice(0, colon), message: text.slice(colon + 2) };
+/** `blocked: do this` → its two parts; whether the first is a status is for `checkWorld` to say. */
+export function splitStatus(text: string): { status: WorkloadStatus; message: string } {
+  const [, status = text, message = ""] = /^(.*?): (.*)$/s.exec(text) ?? [];
+  return { status: status as WorkloadStatus, message };
 }
 
 export const joinStatus = ({ status, message }: { status: string; message: string }): string =>

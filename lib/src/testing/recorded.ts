@@ -28,14 +28,10 @@ function inWords({ argv, stdin, contents }: ToolCall, { exitCode, stdout, stderr
 
 const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);
 
-/** Puts the calls that led to an error on it, where test runners print them; the error stays the one that was thrown. */
-export function withCalls(error: unknown, calls: readonly string[]): unknown {
+/** Puts what led to an error on it, where test runners print it; the error stays the one that was thrown. */
+export function withTrail(error: unknown, trail: Readonly<Record<string, unknown>>): unknown {
   if (error instanceof Error && Object.isExtensible(error))
-    Object.defineProperty(error, "hookToolCalls", {
-      value: [...calls],
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    for (const [name, value] of Object.entries(trail))
+      Object.defineProperty(error, name, { value, enumerable: true, configurable: true, writable: true });
   return error;
 }

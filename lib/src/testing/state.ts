@@ -38,6 +38,8 @@ export interface SecretState {
   readonly latest?: Bag;
   /** The number of `content`'s revision. */
   readonly revision?: number;
+  /** Earlier revisions of an own secret that are still kept. */
+  readonly obsolete?: readonly number[];
   readonly grants?: readonly { readonly relation: number; readonly unit?: string }[];
 }
 
@@ -50,6 +52,8 @@ export interface State {
   readonly config?: Readonly<Record<string, ConfigValue>>;
   readonly relations?: readonly RelationState[];
   readonly secrets?: readonly SecretState[];
+  /** What is attached: id → location, `{ "data/0": "/srv/data/0" }`. */
+  readonly storage?: Readonly<Record<string, string>>;
   /** Name → path of the file that was uploaded. */
   readonly resources?: Readonly<Record<string, string>>;
   /** `blocked: integrate with a control plane`, `active`, `unknown`. */
@@ -80,22 +84,36 @@ export interface Then extends Required<Omit<State, "relations">> {
   /** Every status that was set, in order, for those who look at progress. */
   readonly statusHistory: readonly string[];
   readonly action: ActionOutcome | undefined;
+  /** Instances that the hook asked for; Juju attaches them later. */
+  readonly storageRequests: readonly { readonly name: string; readonly count: number }[];
   readonly reboot: "after" | "now" | undefined;
   /** Other than 0 only if the charm ended the dispatch itself. */
   readonly exitCode: number;
 }
 
-/** What happens to the unit: the name of a hook, or more where a name does not tell all. */
-export type EventGiven =
-  | string
-  | {
-      readonly hook: string;
-      /** The id of the relation; only needed where its endpoint has several. */
-      readonly relation?: number;
-      /** The remote unit; only needed where there are several. Departed: who is going, even if no longer listed. */
-      readonly unit?: string;
-      readonly departingUnit?: string;
-      readonly secret?: string;
-      readonly revision?: number;
-    }
-  | { readonly action: string; readonly params?: Readonly<Record<string, unknown>> };
+/** A hook, and more where its name does not tell all. */
+export interface HookGiven {
+  readonly hook: string;
+  /** The id of the relation; only needed where its endpoint has several. */
+  readonly relation?: number;
+  /** The remote unit; only needed where there are several. Departed: who is going, even if no longer listed. */
+  readonly unit?: string;
+  /** Default: the remote unit. The unit under test, if that is the one that goes. */
+  readonly departingUnit?: string;
+  readonly secret?: string;
+  readonly revision?: number;
+  /** The id of the instance; only needed where there are several. */
+  readonly storage?: string;
+}
+
+/** An action that is dispatched, by its name in charmcraft.yaml. */
+export interface ActionGiven {
+  readonly action: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** What happens to the unit. */
+export type EventGiven = string | HookGiven | ActionGiven;
+
+export const isAction = (event: EventGiven): event is ActionGiven =>
+  typeof event === "object" && "action" in event;

@@ -13,7 +13,7 @@ import {
   type ToolRunner,
 } from "@cantrip/lib";
 import type { EventGiven, State } from "../../src/testing/state.ts";
-import { type FarSide, definitionOfCharm, farSide } from "./world.ts";
+import { type FarSide, definitionOfCharm, farSide, worldOfFar } from "./world.ts";
 
 export interface Connection {
   readonly runner: ToolRunner;
@@ -42,6 +42,7 @@ const given: State = {
     { id: remoteSecret, content: { password: "old" }, latest: { password: "new" } },
     { id: ownSecret, owner: "application", label: "mine", content: { token: "abc" }, revision: 2 },
   ],
+  storage: { "data/1": "/srv/data/1" },
   resources: { package: "/srv/package.tar" },
   status: "waiting: for a friend",
   openPorts: ["80/tcp"],
@@ -114,7 +115,7 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await expect(tools.setStatus("app", { status: "active", message: "" })).rejects.toThrow(NotLeader);
       await expect(tools.status("app")).rejects.toThrow(NotLeader);
       await expect(tools.secretAdd({ token: "abc" }, { owner: "application" })).rejects.toThrow(NotLeader);
-      expect([far.world.appStatus, far.buffer.changes.relations, far.buffer.changes.secrets]).toEqual([
+      expect([worldOfFar(far).appStatus, far.buffer.changes.relations, far.buffer.changes.secrets]).toEqual([
         "unknown",
         {},
         [],
@@ -133,14 +134,17 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       expect(await tools.status("unit")).toEqual({ status: "waiting", message: "for a friend" });
       await tools.setStatus("unit", { status: "blocked", message: "--help: 'me' = $HOME" });
       await tools.setStatus("app", { status: "active", message: "" });
-      expect([far.world.status, far.world.appStatus]).toEqual(["blocked: --help: 'me' = $HOME", "active"]);
+      expect([worldOfFar(far).status, worldOfFar(far).appStatus]).toEqual([
+        "blocked: --help: 'me' = $HOME",
+        "active",
+      ]);
       expect(await tools.status("unit")).toEqual({ status: "blocked", message: "--help: 'me' = $HOME" });
       expect(await tools.status("app")).toEqual({ status: "active", message: "" });
     });
 
     test("version, leadership, goal state", async () => {
       await tools.setWorkloadVersion("1.36.3");
-      expect(far.world.workloadVersion).toBe("1.36.3");
+      expect(worldOfFar(far).workloadVersion).toBe("1.36.3");
       expect(await tools.isLeader()).toBe(true);
       expect(Object.keys((await tools.goalState()).units ?? {})).toEqual(["web/0", "web/1"]);
     });
@@ -177,10 +181,16 @@ export function hookToolsContract(name: string, connect: (far: FarSide) => Promi
       await expect(tools.resource("missing")).rejects.toThrow(/could not download resource: .*not found/);
     });
 
-    test("a unit without storage has none, and gets none", async () => {
-      expect(await tools.storageList("data")).toEqual([]);
+    test("storage is listed and has a place; what is not attached has none", async () => {
+      expect(await tools.storageList("data")).toEqual(["data/1"]);
+      expect(await tools.storageGet("data/1")).toEqual({ kind: "filesystem", location: "/srv/data/1" });
       await expect(tools.storageGet("data/0")).rejects.toThrow('storage "data/0" not found');
-      await expect(tools.storageAdd("data", 2)).rejects.toThrow(ToolError);
+    });
+
+    test("more storage is asked for at the end of the hook", async () => {
+      await tools.storageAdd("data", 1);
+      expect(far.buffer.changes.storage).toEqual([{ name: "data", count: 1 }]);
+      await expect(tools.storageAdd("data", 0)).rejects.toThrow(ToolError);
     });
 
     test("the cloud's credential is for applications that are trusted", async () => {

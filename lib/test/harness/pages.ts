@@ -42,7 +42,9 @@ export function anchorsOf(page: string): string[] {
 /** The files below a folder by their path in it. */
 export function filesBelow(folder: string): Map<string, string> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name));
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => join(parentPath, name));
   return new Map(paths.toSorted().map((path) => [relative(folder, path), readFileSync(path, "utf8")]));
 }
 

@@ -7,11 +7,14 @@ import { pipeline } from "node:stream/promises";
 import { hookEnvironment } from "@cantrip/model";
 import { packCharm } from "@cantrip/lib/pack";
 import { type Entry, openPromise } from "yauzl";
+import type { World } from "../../src/testing/given.ts";
 import type { EventGiven, State } from "../../src/testing/state.ts";
 import { type ToolProcesses, startTools } from "./tool-processes.ts";
-import { type FarSide, charmFolder, definitionOfCharm, farSide } from "./world.ts";
+import { type FarSide, charmFolder, definitionOfCharm, farSide, worldOfFar } from "./world.ts";
 
-export interface Ended extends FarSide {
+export interface Ended extends Pick<FarSide, "view" | "buffer" | "effects"> {
+  /** As it stands before the hook's commit. */
+  readonly world: World;
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -75,7 +78,8 @@ export class UnpackedCharm {
       });
       const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
       const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-      return { ...far, exitCode, stdout, stderr, calls: tools.calls };
+      const { view, buffer, effects } = far;
+      return { view, buffer, effects, world: worldOfFar(far), exitCode, stdout, stderr, calls: tools.calls };
     } finally {
       tools.stop();
     }

@@ -101,7 +101,10 @@ export interface DatastoreState {
   hasQuorum: boolean;
 }
 export interface RecoveryPlanResponse {
-  own: DatastoreState;
+  /** A recovery that failed beyond return goes on; nothing is compared any more. */
+  resumes: boolean;
+  /** Absent if it resumes. */
+  own?: DatastoreState;
   others: { name: string; address: string; state?: DatastoreState }[];
   refusals: string[];
 }
@@ -178,6 +181,8 @@ export interface CertificateAuthorityStatus {
 export interface CertificatesStatusResponse {
   certificates: CertificateStatus[];
   "certificate-authorities": CertificateAuthorityStatus[];
+  /** Files of certificates that cannot be read, in words; absent if there are none. */
+  problems?: string[];
 }
 export type Empty = Record<string, never>;
 

@@ -1,6 +1,6 @@
 import type { RelationEvents } from "../events.ts";
 import { amend, copy, own, put } from "../records.ts";
-import type { ModelState, Relation, UnitBag } from "../state.ts";
+import type { HookInfo, ModelState, Relation, UnitBag } from "../state.ts";
 import type { Appliers } from "./appliers.ts";
 
 const on =
@@ -12,14 +12,23 @@ const on =
     if (relation) change(relation, event, state);
   };
 
+const isDeparted = ({ name }: HookInfo): boolean => name.endsWith("-relation-departed");
+
 const bagOf = (relation: Relation, unit: string): UnitBag | undefined => own(relation.unitBags, unit);
 
-/** A bag whose unit left is read until every other unit has departed it; in a dying relation until the end. */
+/**
+ * A bag whose unit left is read until every other unit has departed it, also by one that is about to join, or failed to and
+ * will again; in a dying relation until the end.
+ */
 export function forgetBag(state: ModelState, relation: Relation, unit: string): void {
   if (relation.life !== "alive" || !bagOf(relation, unit)?.left) return;
   const isKnown = Object.values(state.units).some(({ uniter }) => {
     const known = own(uniter.relations, relation.id);
-    return known !== undefined && Object.hasOwn(known.members, unit);
+    const hooks = [uniter.current?.hook, uniter.failed?.operation.hook, uniter.requeued];
+    return (
+      (known !== undefined && Object.hasOwn(known.members, unit)) ||
+      hooks.some((hook) => hook?.relationId === relation.id && hook.remoteUnit === unit && !isDeparted(hook))
+    );
   });
   if (!isKnown) delete relation.unitBags[unit];
 }

@@ -30,6 +30,8 @@ export function afterHook(draft: Draft, name: string, hook: HookInfo): void {
   if (hook.name === "config-changed") refreshAddresses(draft, name);
   if (hook.relationId !== undefined && relationKind(hook) === "broken")
     leaveRelation(draft, hook.relationId, name);
+  if (hook.storageId !== undefined && hook.name.endsWith("-storage-detaching"))
+    draft.emit({ type: "storage-removed", storageId: hook.storageId });
   postponeSecret(draft, name, hook);
 }
 

@@ -18,7 +18,7 @@ export const charmCommands: Pick<Deciders, "add-charm" | "set-charm" | "set-reso
   "set-charm": (draft, command) => {
     const application = findApplication(draft.state, command.application);
     const charm = findCharm(draft.state, command.charmUrl);
-    refuseUnsupported(charm);
+    refuseUnsupported(draft.state, charm);
     refuseBreaking(draft, application, charm);
     const settings = keptSettings(draft, application, charm, command.settings ?? {});
     setResources(draft, application.name, charm, command.resources ?? {}, true);

@@ -6,6 +6,7 @@ import type { HookChanges } from "../hook-changes.ts";
 import { amend, own } from "../records.ts";
 import { modelSetting } from "../settings.ts";
 import { commitPorts } from "./ports.ts";
+import { addStorage } from "./storage.ts";
 import { commitSecrets } from "./secret-changes.ts";
 
 /** Anything may come over the wire: only what has the shape of changes is taken. */
@@ -16,6 +17,7 @@ export function commitChanges(draft: Draft, unit: string, given: unknown): void 
     commitRelation(draft, unit, Number(id), writes);
   commitState(draft, unit, changes.state);
   commitPorts(draft, unit, changes.ports);
+  for (const request of changes.storage ?? []) addStorage(draft, unit, request);
   commitSecrets(draft, unit, changes.secrets ?? []);
 }
 

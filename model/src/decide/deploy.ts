@@ -9,6 +9,7 @@ import { addPeerRelations } from "./integrate.ts";
 import { addMachine } from "./machines.ts";
 import { refuseUnlessAlive } from "./model.ts";
 import { typedSettings } from "./options.ts";
+import { addRequiredStorage } from "./storage.ts";
 import { refuseBase, refuseUnsupported } from "./support.ts";
 
 /** More at once is a slip of the hand. */
@@ -20,7 +21,7 @@ export const deployCommands: Pick<Deciders, "deploy" | "add-unit"> = {
     const { application: name, units, placement = [] } = command;
     refuseName(draft, name);
     const charm = findCharm(draft.state, command.charmUrl);
-    refuseUnsupported(charm);
+    refuseUnsupported(draft.state, charm);
     refuseBase(charm, command.base);
     refuseBindings(charm.metadata, command.bindings ?? {});
     draft.emit({ type: "application-added", application: newApplication(draft, command) });
@@ -101,6 +102,7 @@ function addUnit(draft: Draft, name: string, directive: string | undefined): voi
   const machine = placed(draft, directive, base, constraints);
   const unit = `${name}/${nextUnit}`;
   draft.emit({ type: "unit-added", unit, application: name, machine, charmUrl, at: draft.now });
+  addRequiredStorage(draft, unit);
   const isStarted = draft.state.machines[machine]?.agentStatus.status === "started";
   if (!isStarted) return;
   const status = { status: "waiting", message: "installing agent", since: draft.now } as const;

@@ -17,6 +17,7 @@ import type { Relation, Unit } from "../state.ts";
 import { parseEndpoint } from "./integrate.ts";
 import { leaveMachine } from "./machines.ts";
 import { dropHook } from "./settle.ts";
+import { removeStorageOf } from "./storage.ts";
 
 type RemovalCommands = Pick<Deciders, "remove-unit" | "remove-application" | "remove-relation">;
 
@@ -83,6 +84,7 @@ export function removeUnit(draft: Draft, name: string): void {
     draft.emit({ type: "leader-deposed", application, unit: name });
   endTasks(draft, name);
   removeSecretsOf(draft, "unit", name);
+  removeStorageOf(draft, name);
   const relations = relationsOf(draft.state, application).map(({ id }) => id);
   draft.emit({ type: "unit-removed", unit: name });
   for (const id of relations) leaveRelation(draft, id, name);

@@ -2,10 +2,10 @@
 import type { Assumption } from "@cantrip/metadata";
 import { ModelError } from "../errors.ts";
 import { modelDefaults } from "../settings.ts";
-import type { Base, Charm } from "../state.ts";
+import type { Base, Charm, ModelState } from "../state.ts";
 
 /** @throws ModelError naming the feature */
-export function refuseUnsupported({ metadata }: Charm): void {
+export function refuseUnsupported(state: ModelState, { metadata }: Charm): void {
   const unmet = metadata.assumes.map(reasonAgainst).find((reason) => reason !== undefined);
   const needsKubernetes =
     metadata.containers.length > 0 || metadata.resources.some(({ type }) => type === "oci-image");
@@ -15,7 +15,7 @@ export function refuseUnsupported({ metadata }: Charm): void {
   if (metadata.subordinate)
     throw new ModelError("not implemented", `subordinate charms are not implemented: ${metadata.name}`);
   const storage = metadata.storage.find(({ min }) => min > 0);
-  if (storage)
+  if (storage && !state.storage)
     throw new ModelError(
       "not implemented",
       `storage is not implemented: ${metadata.name} requires "${storage.name}"`,

@@ -18,6 +18,7 @@ export function delivered(state: ModelState, unit: Unit, operation: Operation, s
   const { hook } = operation;
   if (hook.relationId !== undefined) relationHookDone(state, unit, hook);
   else if (hook.secretId !== undefined) secretHookDone(unit, hook, seen);
+  else if (hook.storageId !== undefined) storageHookDone(unit, hook, hook.storageId);
   else lifecycleHookDone(state, unit, hook.name, seen);
   restartTimer(state, unit, at);
 }
@@ -85,6 +86,11 @@ function memberMoved(known: UniterRelation, hook: HookInfo): void {
   if (kind === "changed" && Object.hasOwn(known.members, member)) put(known.members, member, version);
   if (kind === "departed") delete known.members[member];
   if (kind !== "joined" && known.changedPending === member) delete known.changedPending;
+}
+
+function storageHookDone({ uniter }: Unit, { name }: HookInfo, id: string): void {
+  const others = (uniter.storage ?? []).filter((known) => known !== id);
+  uniter.storage = name.endsWith("-storage-attached") ? [...others, id] : others;
 }
 
 function secretHookDone({ uniter }: Unit, hook: HookInfo, seen: Seen): void {

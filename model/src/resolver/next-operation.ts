@@ -8,6 +8,7 @@ import type { HookInfo, ModelState, Operation, Unit } from "../state.ts";
 import { createdHook, nextRelationHook, relationHook } from "./relation-hooks.ts";
 import { nextSecretHook } from "./secret-hooks.ts";
 import { configMoved } from "./seen.ts";
+import { isWaitingForStorage, nextStorageHook } from "./storage-hooks.ts";
 
 type Choice = Omit<Operation, "id">;
 interface Now {
@@ -40,8 +41,9 @@ function firstOf(rules: readonly Rule[], at: Now): Choice | undefined {
 
 /** Fit for a file name; says what runs, so that an agent cannot start by an old id what has become something else. */
 function idOf({ uniter }: Unit, { kind, hook, taskId }: Choice): string {
-  const { relationId, remoteUnit, secretId, secretRevision } = hook ?? {};
-  const details = [relationId, remoteUnit?.replace("/", "-"), secretId, secretRevision, taskId];
+  const { relationId, remoteUnit, secretId, secretRevision, storageId } = hook ?? {};
+  const names = [remoteUnit, storageId].map((name) => name?.replace("/", "-"));
+  const details = [relationId, ...names, secretId, secretRevision, taskId];
   const known = details.filter((detail) => detail !== undefined);
   return [uniter.operations + 1, hook?.name ?? kind, ...known].join(".");
 }
@@ -146,11 +148,14 @@ const updateStatus: Rule = ({ unit: { uniter }, now }) => {
 const stop: Rule = ({ unit }) => (unit.uniter.stopped ? undefined : hookChoice({ name: "stop" }));
 const remove: Rule = ({ unit }) => (unit.uniter.removed ? undefined : hookChoice({ name: "remove" }));
 const created: Rule = ({ state, unit }) => hookChoice(createdHook(state, unit));
-const install: Rule = () => hookChoice({ name: "install" });
+const storage: Rule = ({ state, unit }) => hookChoice(nextStorageHook(state, unit));
+const install: Rule = ({ state, unit }) =>
+  isWaitingForStorage(state, unit) ? undefined : hookChoice({ name: "install" });
 
 const whenFailed = [forcedUpgrade, action, retry];
 const beforeInstalled = [
   (at: Now) => (at.unit.uniter.charmUrl === undefined ? charmFiles("install-charm")(at) : upgrade(at)),
+  storage,
   install,
 ];
 const whenAlive = [
@@ -160,6 +165,7 @@ const whenAlive = [
   leaderSettings,
   secrets,
   action,
+  storage,
   requeued,
   queued,
   upgrade,
@@ -167,4 +173,4 @@ const whenAlive = [
   relations,
   updateStatus,
 ];
-const whenDying = [action, requeued, relations, stop, remove, (): Choice => ({ kind: "terminate" })];
+const whenDying = [action, storage, requeued, relations, stop, remove, (): Choice => ({ kind: "terminate" })];

@@ -33,6 +33,7 @@ export function hookEnvironment(view: HookView, paths: HookPaths): Record<string
     TERM: "tmux-256color",
     ...(hook ? ofRelation(view, hook) : {}),
     ...(hook ? ofSecret(hook) : {}),
+    ...(hook ? ofStorage(view, hook) : {}),
     ...(action ? ofAction(action) : {}),
   };
 }
@@ -78,6 +79,16 @@ function ofSecret({ name, secretId, secretLabel = "", secretRevision }: HookInfo
     JUJU_SECRET_ID: `secret:${secretId}`,
     JUJU_SECRET_LABEL: secretLabel,
     ...(hasRevision ? { JUJU_SECRET_REVISION: String(secretRevision ?? "") } : {}),
+  };
+}
+
+function ofStorage({ storage = {} }: HookView, { storageId }: HookInfo): Record<string, string> {
+  const instance = storageId === undefined ? undefined : own(storage, storageId);
+  if (storageId === undefined || !instance) return {};
+  return {
+    JUJU_STORAGE_ID: storageId,
+    JUJU_STORAGE_LOCATION: instance.location,
+    JUJU_STORAGE_KIND: instance.kind,
   };
 }
 

@@ -8,6 +8,7 @@ import {
   isPeer,
   relationsOf,
   remoteEndpoint,
+  storageOf,
   unitsOf,
   byUnitName,
   endpointFor,
@@ -60,6 +61,7 @@ export function hookView(state: ModelState, unitName: string, subject: HookSubje
     charmState: copy(unit.charmState),
     ownSecrets: ownSecrets(state, unit),
     consumedSecrets: consumedSecrets(state, unit),
+    ...storageView(state, unit, hook),
     goalState: planGoalState(state, unit),
     settings: modelSettings(state),
     leaderSettings: copy(application.leaderSettings.values),
@@ -115,6 +117,15 @@ function statusView(state: ModelState, unit: Unit, application: Application) {
     units,
     workloadVersion: unit.workloadVersion,
   };
+}
+
+function storageView(state: ModelState, unit: Unit, hook: HookInfo | undefined): Pick<HookView, "storage"> {
+  if (!state.storage) return {};
+  const storage: NonNullable<HookView["storage"]> = {};
+  for (const { id, name, kind, location } of storageOf(state, unit.name))
+    if (location !== undefined && (unit.uniter.storage?.includes(id) === true || hook?.storageId === id))
+      put(storage, id, { name, kind, location });
+  return { storage };
 }
 
 function modelSettings(state: ModelState): Record<string, string> {

@@ -1,6 +1,7 @@
 /** The questions of `bootstrap --interactive`: what a new cluster has, and which addresses are its own. */
 import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
+import { problemsOfBootstrap } from "@cantrip/k8sd";
 import { FEATURES, type BootstrapConfig, type FeatureName } from "@cantrip/metadata/k8sd";
 import { UserError } from "./errors.ts";
 
@@ -30,8 +31,10 @@ export async function askForConfig(input: Readable, output: Writable): Promise<B
   };
   try {
     const features = await ask("Which features would you like to enable?", DEFAULTS.features, wrongFeatures);
-    const pods = await ask("Please set the Pod CIDR", DEFAULTS.pods, wrongRange);
-    const services = await ask("Please set the Service CIDR", DEFAULTS.services, wrongRange);
+    const pods = await ask("Please set the Pod CIDR", DEFAULTS.pods, wrongPods);
+    const services = await ask("Please set the Service CIDR", DEFAULTS.services, (answer) =>
+      wrongServices(pods, answer),
+    );
     const enabled = namesIn(features).map((name) => [name, { enabled: true }] as const);
     return { "cluster-config": Object.fromEntries(enabled), "pod-cidr": pods, "service-cidr": services };
   } finally {
@@ -50,7 +53,15 @@ function wrongFeatures(text: string): string | undefined {
     : `Cannot enable ${unknown.map((name) => JSON.stringify(name)).join(", ")}, must be of: ${FEATURES.join(", ")}`;
 }
 
-const wrongRange = (text: string) =>
-  /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text)
-    ? undefined
-    : `Expected a range such as ${DEFAULTS.pods}, got ${JSON.stringify(text)}`;
+const problemsOf = (config: BootstrapConfig) => problemsOfBootstrap(config).join("; ") || undefined;
+
+/** A range that lies elsewhere than the usual one of services, which is yet to be asked for. */
+const OTHER_SERVICES = "192.168.255.0/24";
+
+function wrongPods(pods: string): string | undefined {
+  const [usual, other] = [DEFAULTS.services, OTHER_SERVICES].map((services) => wrongServices(pods, services));
+  return usual && other;
+}
+
+const wrongServices = (pods: string, services: string) =>
+  problemsOf({ "pod-cidr": pods, "service-cidr": services });

@@ -51,6 +51,15 @@ test("certificates are a table", () => {
   expect(row).toMatch(/^apiserver {4}Aug 21, 2046 10:00 UTC {2}\d+y +kubernetes-ca +no$/);
 });
 
+test("certificates that cannot be read are named below it", () =>
+  expect(
+    plainCertificates({
+      certificates: [],
+      "certificate-authorities": [],
+      problems: ["Cannot read /x.crt: expected a certificate"],
+    }),
+  ).toMatch(/^CERTIFICATE .*\n\nProblem: Cannot read \/x\.crt: expected a certificate$/));
+
 test.each([
   [["nope"], /unknown command/],
   [["status", "--nope"], /unknown option/],
@@ -59,6 +68,7 @@ test.each([
   [["helm"], /helm is not available/],
   [["remove-node"], /missing required argument/],
   [["completion", "tcsh"], /must be one of: bash, zsh, fish/],
+  [["inspect", "--num-snap-log-entries", "all"], /Cannot use --log-lines "all"|permissions/],
   [["inspect", "--timeout", "soon"], /expected a whole number|permissions/],
 ])("k8s %j fails with its reason on standard error", (args, reason) => {
   const { status, stdout, stderr } = k8s(...args);

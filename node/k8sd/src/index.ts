@@ -6,7 +6,7 @@ export { K8sdClient, K8sdError, K8sdUnreachable, type CallOptions } from "./clie
 export { parseDocument } from "./cluster/documents.ts";
 export { BadSnapshot } from "./cluster/snapshot-file.ts";
 export { openClusterSnapshot, saveClusterSnapshot, type SnapshotDocument } from "./cluster/snapshot.ts";
-export { checkNodeName } from "./cluster/settings.ts";
+export { checkNodeName, problemsOfBootstrap } from "./cluster/settings.ts";
 export { decodeToken, type JoinToken } from "./cluster/tokens.ts";
 export { loadIdentity, type Identity } from "./base/identity.ts";
 export { pathsBelow, type Paths } from "./base/paths.ts";

@@ -1,11 +1,13 @@
 /** The daemon k8sd of one node. */
 import type { Server as TlsServer } from "node:https";
 import { messageOf } from "./base/errors.ts";
+import { sweepTemporaries } from "./base/files.ts";
 import type { Identity } from "./base/identity.ts";
 import { log } from "./base/log.ts";
-import { pathsBelow } from "./base/paths.ts";
+import { pathsBelow, ownFolders } from "./base/paths.ts";
 import { Daemon } from "./cluster/daemon.ts";
 import { ownTls } from "./cluster/peer.ts";
+import { retune } from "./node/tuning.ts";
 import { close, listenOnSocket, listenOnTls, secureContext } from "./server/listen.ts";
 import { routes } from "./server/routes.ts";
 
@@ -34,6 +36,9 @@ const daemon = new Daemon(paths, openDoor);
 process.on("SIGTERM", () => void stop());
 process.on("SIGINT", () => void stop());
 process.on("unhandledRejection", (error) => log.error(`unexpected: ${messageOf(error)}`));
+for (const path of await sweepTemporaries(ownFolders(paths)))
+  log.info(`${path}: left by a broken write, deleted`);
+await retune(paths);
 await listenOnSocket(routes(daemon), paths.socket);
 log.info(`k8sd serves ${paths.socket}`);
 await daemon.load();

@@ -36,6 +36,18 @@ const pod = (name: string, on: string) =>
     },
   });
 
+/** Until the unit ct-holder is stopped. */
+async function hold(name: string, ...ports: number[]): Promise<void> {
+  const holder = `import socket, time; held = [socket.create_server(("", port)) for port in (${ports.join()},)]; time.sleep(600)`;
+  await shell(name, `systemd-run --quiet --collect --unit=ct-holder python3 -c '${holder}'`);
+  for (const port of ports)
+    await eventually(`port ${port} is held`, async () =>
+      (await shell(name, "ss -Hltn")).includes(`:${port} `),
+    );
+}
+
+const args = "/var/snap/k8s/common/args";
+
 /** Of the worker w1: used up once it has joined. */
 let usedToken = "";
 let controlPlane = "";
@@ -85,11 +97,8 @@ test("a configuration that cannot work changes nothing", async () => {
 });
 
 test("everything on the machine that is in the way is named at once, and nothing is changed", async () => {
-  const holder =
-    'import socket, time; held = [socket.create_server(("", port)) for port in (2379, 10250)]; time.sleep(600)';
-  await shell("c1", `systemd-run --quiet --unit=ct-holder python3 -c '${holder}'`);
   await shell("c1", "mkdir -p /etc/kubernetes /snap/microk8s/current && touch /etc/kubernetes/admin.conf");
-  await eventually("the ports are held", async () => (await shell("c1", "ss -Hltn")).includes(":10250"));
+  await hold("c1", 2379, 10250);
   const { exitCode, stderr } = await exec("c1", ["k8s", "bootstrap"]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain("port 2379 (needed by: etcd) is already in use");
@@ -98,6 +107,17 @@ test("everything on the machine that is in the way is named at once, and nothing
   expect(stderr).toContain("microk8s snap is installed");
   expect(await shell("c1", "ls /etc/kubernetes /var/snap/k8s/common")).not.toMatch(/pki|args/);
   await shell("c1", "systemctl stop ct-holder; rm -r /etc/kubernetes /snap");
+});
+
+test("a bootstrap that fails and cannot be undone says both, and the next one tidies up first", async () => {
+  await shell("c1", `mkdir -p ${args}/held && mount -t tmpfs none ${args}/held`);
+  const { exitCode, stderr } = await exec("c1", ["k8s", "bootstrap", "--timeout", "1s"]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/while .*; and it could not be undone: .*EBUSY/s);
+  expect((await exec("c1", ["k8s", "status"])).stderr).toContain("could not leave its cluster completely");
+  const before = await exec("c1", ["k8s", "bootstrap"]);
+  expect(before.stderr).toMatch(/Cannot leave the cluster completely: .*EBUSY/);
+  await shell("c1", `umount ${args}/held`);
 });
 
 test("bootstrap survives kill -9 of the daemon in its middle", async () => {
@@ -116,6 +136,21 @@ test("a second bootstrap is refused", async () => {
   const again = await exec("c1", ["k8s", "bootstrap"]);
   expect(again).toMatchObject({ exitCode: 1 });
   expect(again.stderr).toContain("The node is already part of a cluster");
+});
+
+test("a join names the ports that are held, also those that the cluster chose, and leaves nothing", async () => {
+  const token = (await must("c1", ["k8s", "get-join-token", "w1", "--worker"])).trim();
+  const refusal = async (port: number) => {
+    await hold("w1", port);
+    const { exitCode, stderr } = await exec("w1", ["k8s", "join-cluster", token]);
+    await shell("w1", "systemctl stop ct-holder");
+    expect(exitCode).toBe(1);
+    return stderr;
+  };
+  expect(await refusal(10256)).toContain("port 10256 (needed by: kube-proxy) is already in use");
+  expect(await refusal(6443)).toContain("port 6443 (needed by: k8s-apiserver-proxy) is already in use");
+  expect(await shell("w1", "ls /etc/kubernetes 2>/dev/null | wc -l")).toBe("0\n");
+  expect(await kubectl("c1", "get", "nodes", "-o", "name")).toBe("node/c1\n");
 });
 
 test("a worker joins with its token and becomes Ready", async () => {

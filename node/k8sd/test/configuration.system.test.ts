@@ -45,6 +45,17 @@ afterAll(async () => {
   await machines.restore();
 });
 
+test("a drop-in that an operator has added counts at the next start of its service, told or not", async () => {
+  const folder = "/etc/systemd/system/snap.k8s.kubelet.service.d";
+  await shell("w1", `mkdir ${folder}; printf '[Service]\\nEnvironment=MINE=yes\\n' >${folder}/10-mine.conf`);
+  await must("c1", ["k8s", "set", "dns.cluster-domain=mine.example"]);
+  await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=mine.example\n"));
+  // The argument file is there before the service starts anew with it.
+  await eventually("the kubelet has started anew, with the drop-in", async () =>
+    (await shell("w1", "tr '\\0' '\\n' </proc/$(pgrep -x kubelet)/environ")).includes("MINE=yes\n"),
+  );
+});
+
 test("another domain is known to kubelets, to DNS and to the API server's certificate", async () => {
   await must("c1", ["k8s", "set", "dns.cluster-domain=other.example"]);
   await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=other.example\n"));
@@ -91,11 +102,28 @@ test("a DNS that others run is named, and left alone", async () => {
     "--image=cantrip.local/coredns:1.14.7",
     "--replicas=0",
   );
+  await kubectl(
+    "c1",
+    "-n",
+    "kube-system",
+    "create",
+    "configmap",
+    "coredns",
+    "--from-literal=Corefile=theirs",
+  );
   await must("c1", ["k8s", "enable", "dns"]);
   await eventually("it is named", async () =>
-    (await statusOf("dns"))!.includes("another DNS runs as Deployment kube-system/coredns"),
+    (await statusOf("dns"))!.includes(
+      "another DNS has ConfigMap kube-system/coredns, Deployment kube-system/coredns",
+    ),
   );
   await kubectl("c1", "-n", "kube-system", "delete", "deployment", "coredns");
+  await must("c1", ["k8s", "disable", "dns"]);
+  await eventually("dns is off", async () => (await statusOf("dns"))!.includes("disabled"));
+  const corefile = ["get", "configmap", "coredns", "-o", "jsonpath={.data.Corefile}"];
+  expect(await kubectl("c1", "-n", "kube-system", ...corefile)).toBe("theirs");
+  await kubectl("c1", "-n", "kube-system", "delete", "configmap", "coredns");
+  await must("c1", ["k8s", "enable", "dns"]);
   await eventually("ours serves again", async () => (await statusOf("dns"))!.includes("enabled at"));
   const allowed = "jsonpath={.status.disruptionsAllowed}";
   await eventually(

@@ -1,6 +1,6 @@
 /** What a node tells about itself in every state, by `k8s status` and `k8s inspect`; no secret is in it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, exec, machines, must, node, readyNodes, shell } from "./machines.ts";
+import { eventually, exec, kubectl, machines, must, node, readyNodes, shell } from "./machines.ts";
 
 const REPORT = "/root/report.tar.gz";
 
@@ -64,6 +64,9 @@ test("a control plane's report has its logs, states and arguments, and none of i
     "c1",
     "systemd-cat -t snap.k8s.k8sd echo 'password=hunter2hunter2'; systemd-run --quiet --unit=leak sh -c 'sleep 600 # '$(head -1 /root/token)",
   );
+  const env = ["DB_PASSWORD=pw1", "API_KEY=first\nkey2", "GREETING=hello\nyou"].map((one) => `--env=${one}`);
+  const pod = ["run", "careless", "--image=cantrip.local/none:1", ...env];
+  await kubectl("c1", "-n", "kube-system", ...pod);
   const { files, found } = await inspected();
   expect(files).toEqual(
     expect.arrayContaining([
@@ -78,6 +81,11 @@ test("a control plane's report has its logs, states and arguments, and none of i
   );
   expect(found).toBe("");
   expect(await shell("c1", "grep -rE 'xyzzy|hunter2' /root/report || true")).toBe("");
+  const described = await shell("c1", "sed -n '/careless/,$p' /root/report/cluster/pods.log");
+  expect(described).not.toMatch(/pw1|first|key2/);
+  expect(described).toMatch(
+    /DB_PASSWORD: +\[removed\]\n +API_KEY: +\[removed\]\n +\[removed\]\n +GREETING: +hello\n +you\n/,
+  );
   expect(await shell("c1", "cat /root/report/k8s/status.log")).toContain("control plane nodes:");
   expect(await shell("c1", "cat /root/report/failed-steps.log")).not.toContain("k8s/");
 });

@@ -4,6 +4,7 @@ import type { NodeObject } from "../src/kube/client.ts";
 import { contains, nthAddress, overlaps, parseCidr } from "../src/network/cidr.ts";
 import { cniConfig } from "../src/network/cni.ts";
 import { hardwareAddress, hopOf } from "../src/network/tunnel.ts";
+import { byLink } from "../src/network/ways.ts";
 import { firstNodeRange, masqueradeRules, planFor } from "../src/network/plan.ts";
 
 const node = (name: string, podCIDR?: string, address?: string): NodeObject => ({
@@ -70,6 +71,26 @@ test("a node's place in the tunnel follows from its address and its range", () =
   expect(hardwareAddress("10.78.3.20")).toBe("02:9e:0a:4e:03:14");
   expect(hardwareAddress("192.168.0.1")).toBe("02:9e:c0:a8:00:01");
   expect(hopOf("10.1.7.0/24")).toBe("10.1.7.0");
+});
+
+test("a way that the kernel does not tell is that route's problem alone", async () => {
+  const [near, lost] = [
+    { cidr: "10.1.1.0/24", via: "127.0.0.1" },
+    { cidr: "10.1.2.0/24", via: "300.0.0.1" },
+  ];
+  const ways = await byLink([near, lost]);
+  expect(ways).toMatchObject({ direct: [near], remote: [], unknown: [lost] });
+  expect(ways.problems).toEqual([
+    expect.stringMatching(
+      /^pods of 10\.1\.2\.0\/24 cannot be reached by 300\.0\.0\.1: ip -json exited with \d+: .+/,
+    ),
+  ]);
+  // What it told before holds until it tells something else.
+  expect(await byLink([near, lost], new Map([["300.0.0.1", true]]))).toMatchObject({
+    direct: [near],
+    remote: [lost],
+    problems: ways.problems,
+  });
 });
 
 test("the first node's range is the first /24", () =>

@@ -1,9 +1,16 @@
 /** Small decisions of the daemon, each alone. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readIfExists, removeDurably, writeAtomically, writeIfChanged } from "../src/base/files.ts";
+import {
+  readIfExists,
+  removeDurably,
+  sweepTemporaries,
+  writeAtomically,
+  writeIfChanged,
+} from "../src/base/files.ts";
 import { until, WaitExpired } from "../src/base/until.ts";
 import { pathsBelow } from "../src/base/paths.ts";
 import { isOurShim } from "../src/cluster/containers.ts";
@@ -29,6 +36,27 @@ test("a file is replaced as a whole, and nothing is left beside it", async () =>
   await removeDurably(path);
   await removeDurably(path);
   expect(await readIfExists(path)).toBeUndefined();
+});
+
+test("what killed writers have left is deleted, what living ones write is not", async () => {
+  const folder = join(root, "swept");
+  const { pid: dead } = spawnSync("true");
+  const alive = spawn("sleep", ["60"]);
+  const left = [`identity.json.${dead}-1.tmp`, `kubelet.crt.${process.pid}-999999.tmp`];
+  const kept = [
+    "identity.json",
+    `ca.key.${alive.pid}-1.tmp`,
+    `ca.key.${process.pid}-0.tmp`,
+    "a.key.next",
+    `notes-${dead}.tmp`,
+    `${dead}-1.tmp.bak`,
+  ];
+  for (const name of [...left, ...kept]) await writeAtomically(join(folder, name), "x");
+  await mkdir(join(folder, `folder.${dead}-1.tmp`));
+  const swept = await sweepTemporaries([folder, join(root, "missing")]);
+  alive.kill();
+  expect(swept.sort()).toEqual(left.map((name) => join(folder, name)).sort());
+  expect((await readdir(folder)).sort()).toEqual([...kept, `folder.${dead}-1.tmp`].sort());
 });
 
 test("a wait ends with its name and the last reason", async () => {

@@ -1,6 +1,6 @@
 /** The certificates of a node. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -85,6 +85,29 @@ test("every certificate's expiry is shown, etcd's too", async () => {
   );
   expect(authorities.map(({ name }) => name)).toContain("kubernetes-ca");
   for (const { expires } of certificates) expect(Date.parse(expires)).toBeGreaterThan(Date.now());
+});
+
+test("a certificate that cannot be read is a problem of its own, and hides no other", async () => {
+  const before = await certificatesStatus(paths, identity);
+  expect(before.problems).toBeUndefined();
+  const damaged = [
+    ["kubelet.crt", "no certificate"],
+    ["kube-scheduler-client.crt", undefined],
+    ["front-proxy-ca.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"],
+  ] as const;
+  const whole = await Promise.all(damaged.map(([name]) => readFile(join(paths.pki, name))));
+  for (const [name, content] of damaged)
+    if (content === undefined) await rm(join(paths.pki, name));
+    else await writeFile(join(paths.pki, name), content);
+  const after = await certificatesStatus(paths, identity);
+  for (const [at, [name]] of damaged.entries()) await writeFile(join(paths.pki, name), whole[at]!);
+  expect(after.problems).toHaveLength(3);
+  for (const [name] of damaged)
+    expect(after.problems!.join("\n")).toContain(`${join(paths.pki, name)}: expected`);
+  expect(after.certificates).toEqual(
+    before.certificates.filter(({ name }) => !["kubelet", "scheduler.conf"].includes(name)),
+  );
+  expect(after["certificate-authorities"]).toHaveLength(before["certificate-authorities"].length - 1);
 });
 
 test("a request decides nothing but its key", async () => {

@@ -1,5 +1,5 @@
 /** When certificates refresh by themselves, by a clock that the test holds. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -86,8 +86,14 @@ describe("a control plane", () => {
     ]);
   });
 
+  test("does so for all others where one cannot be read", async () => {
+    await writeFile(join(paths.pki, "kubelet.crt"), "no certificate");
+    const [[names] = [[]]] = await refreshedAt(Date.now() + 300 * DAY_MS);
+    expect(names).toContain("scheduler.conf");
+    expect(names).not.toContain("kubelet");
+  });
+
   test("repairs a pair that does not fit, and touches no other", async () => {
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(join(paths.pki, "kubelet.key"), await file("apiserver.key"));
     const [apiserver, kubelet] = [await file("apiserver.crt"), await file("kubelet.crt")];
     await repairPki(paths, identity);

@@ -4,34 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pathsBelow, type Paths } from "../src/base/paths.ts";
-import type { EtcdClient, Write } from "../src/etcd/client.ts";
+import type { EtcdClient } from "../src/etcd/client.ts";
 import { Store } from "../src/cluster/store.ts";
 import { decodeToken, encodeToken, Tokens } from "../src/cluster/tokens.ts";
 import { createAuthority } from "../src/pki/certificates.ts";
 import { writePair } from "../src/pki/pairs.ts";
-
-/** etcd's keys and guarded writes in memory, as far as the store uses them. */
-class MemoryEtcd {
-  readonly keys = new Map<string, { value: string; revision: number }>();
-  #revision = 1;
-
-  get = (key: string) => {
-    const entry = this.keys.get(key);
-    return Promise.resolve(entry && { key, value: entry.value, revision: String(entry.revision) });
-  };
-
-  commit = (writes: readonly Write[]) => {
-    const holds = ({ key, expected }: Write) =>
-      expected === undefined || expected === String(this.keys.get(key)?.revision ?? 0);
-    if (!writes.every(holds)) return Promise.resolve(false);
-    this.#revision += 1;
-    for (const { key, value } of writes) {
-      if (value === undefined) this.keys.delete(key);
-      else this.keys.set(key, { value, revision: this.#revision });
-    }
-    return Promise.resolve(true);
-  };
-}
+import { MemoryEtcd } from "./memory-etcd.ts";
 
 let root: string;
 let paths: Paths;

@@ -229,6 +229,7 @@ describe("on a machine", () => {
     await run(
       "for i in $(seq 120); do pgrep -x coredns >/dev/null && exit 0; sleep 0.5; done; k8s status; exit 1",
     );
+    expect(await run("ls /etc/sysctl.d/*-k8s.conf")).toBe("/etc/sysctl.d/99-zz-k8s.conf");
     // Killed once its services are gone, in the middle of its work, and run again.
     await run(
       `${tree()}/remove & removal=$!; for i in $(seq 600); do pgrep -x containerd >/dev/null || break; sleep 0.05; done; kill -9 $removal 2>/dev/null || true; wait $removal || true`,
@@ -242,7 +243,7 @@ describe("on a machine", () => {
       routes: "ip route | grep -E 'veth|proto 158'",
       groups: "ls -d /sys/fs/cgroup/kubepods* /sys/fs/cgroup/*/kubepods*",
       folders:
-        "ls -d /opt/k8s /opt/cni /opt/containerd /var/snap /etc/kubernetes /etc/cni /etc/containerd /run/containerd /var/lib/kubelet/* /var/lib/containerd/* /var/log/pods /etc/systemd/system/snap.k8s.*",
+        "ls -d /opt/k8s /opt/cni /opt/containerd /var/snap /etc/kubernetes /etc/cni /etc/containerd /run/containerd /var/lib/kubelet/* /var/lib/containerd/* /var/log/pods /etc/systemd/system/snap.k8s.* /etc/sysctl.d/*-k8s.conf",
     };
     for (const [what, look] of Object.entries(looks))
       expect(await run(`{ ${look}; } 2>/dev/null || true`), what).toBe("");
@@ -256,6 +257,7 @@ describe("on a machine", () => {
       "/etc/kubernetes/admin.conf",
       "/run/containerd/containerd.sock",
       "/var/log/pods/p/0.log",
+      "/etc/sysctl.d/10-k8s.conf",
     ].join(" ");
     await run(`for f in ${theirs}; do mkdir -p $(dirname $f); echo theirs >$f; done`);
     const group = (await run("[ -e /sys/fs/cgroup/cgroup.controllers ] || echo /systemd")) || "";
@@ -268,7 +270,7 @@ describe("on a machine", () => {
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toContain("belongs to another container runtime");
     await run(`${tree()}/remove`);
-    expect(await run(`cat ${theirs} | sort | uniq -c`)).toMatch(/^6 theirs$/);
+    expect(await run(`cat ${theirs} | sort | uniq -c`)).toMatch(/^7 theirs$/);
     expect(await run("pgrep -xc sleep; ls /run/netns")).toBe("1\ncni-theirs");
     expect(await run("ls -d /opt/k8s /var/snap/k8s 2>/dev/null || true")).toBe("");
     await run(

@@ -8,13 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endingCases } from "./cases/endings.ts";
 import { eventCases } from "./cases/events.ts";
 import { toolCases } from "./cases/tools.ts";
-import { type OpsPython, opsPython } from "./python.ts";
+import { opsPython } from "./python.ts";
 import { type Case, Twins } from "./twins.ts";
+import type { PythonSite } from "../python-site.ts";
 
 const differences = readFileSync(join(import.meta.dirname, "../../../docs/ops-differences.md"), "utf8");
 const exitsOf = ({ exits, hooks }: Case): readonly number[] => exits ?? hooks.map(() => 0);
 
-function compare(ops: OpsPython): void {
+function compare(ops: PythonSite): void {
   let twins: Twins;
   beforeAll(async () => {
     twins = await Twins.start(ops);

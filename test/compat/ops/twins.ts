@@ -13,15 +13,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hookEnvironment, type ToolResult } from "@cantrip/model";
-import { commit } from "../../../lib/src/testing/commit.ts";
 import type { EventGiven, State } from "../../../lib/src/testing/state.ts";
 import { startTools } from "../../../lib/test/harness/tool-processes.ts";
 import { UnpackedCharm } from "../../../lib/test/harness/unpacked.ts";
-import { definitionOfCharm, type FarSide, farSide } from "../../../lib/test/harness/world.ts";
+import { definitionOfCharm, type FarSide, farSide, worldOfFar } from "../../../lib/test/harness/world.ts";
 import type { Op } from "./charm/src/charm.ts";
-import { type OpsPython, PythonServer } from "./python.ts";
+import { PythonServer } from "./python.ts";
 import { pythonClient } from "./tool-client.ts";
 import { isWrite, normalCall } from "./writes.ts";
+import type { PythonSite } from "../python-site.ts";
 
 export interface Hook {
   readonly event: EventGiven;
@@ -82,14 +82,14 @@ export class Twins {
   readonly #python: PythonServer;
   readonly #site: string;
 
-  private constructor(ours: UnpackedCharm, theirs: string, ops: OpsPython) {
+  private constructor(ours: UnpackedCharm, theirs: string, ops: PythonSite) {
     this.#ours = ours;
     this.#theirs = theirs;
     this.#python = new PythonServer(ops);
     this.#site = ops.site;
   }
 
-  static async start(ops: OpsPython): Promise<Twins> {
+  static async start(ops: PythonSite): Promise<Twins> {
     const ours = await UnpackedCharm.of(source);
     ours.linkRuntime();
     const theirs = mkdtempSync(join(tmpdir(), "twin-"));
@@ -145,7 +145,7 @@ async function runCase(one: Case, dir: string, start: (run: Run) => Promise<numb
     const told = await runHook(hook, far, dir, start);
     outcomes.push(told.outcome);
     said += told.said;
-    state = far.world;
+    state = worldOfFar(far);
   }
   return { outcomes, said };
 }
@@ -174,7 +174,7 @@ async function runHook(
   try {
     const env = { ...environment(far, dir, tools.dir), ...hook.env };
     const exitCode = await start({ dir, env, stderr });
-    if (exitCode === 0) commit(far.world, far.buffer);
+    far.end(exitCode);
     const lines = existsSync(seen) ? readFileSync(seen, "utf8").trim().split("\n") : [];
     const said = `${readFileSync(stderr, "utf8")}${existsSync(log) ? readFileSync(log, "utf8") : ""}`;
     return { outcome: outcomeOf(far, exitCode, writes, lines), said };
@@ -211,11 +211,13 @@ function scripted({ answers = {} }: Hook, argv: readonly string[]): ToolResult |
 }
 
 function outcomeOf(
-  { world, buffer }: FarSide,
+  far: FarSide,
   exitCode: number,
   writes: ReadonlySet<string>,
   lines: readonly string[],
 ): Outcome {
+  const { buffer } = far;
+  const world = worldOfFar(far);
   return {
     exitCode,
     writes: [...writes].toSorted(),

@@ -106,6 +106,7 @@ async function certsStatus({ outputFormat }: { outputFormat: Format }): Promise<
 export function plainCertificates({
   certificates,
   "certificate-authorities": authorities,
+  problems = [],
 }: CertificatesStatusResponse): string {
   const managed = (externally: boolean) => (externally ? "yes" : "no");
   const rows = certificates.map((c) => [
@@ -129,6 +130,7 @@ export function plainCertificates({
     ...(roots.length > 0
       ? ["", table([["CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME", "EXTERNALLY MANAGED"], ...roots])]
       : []),
+    ...(problems.length > 0 ? ["", ...problems.map((problem) => `Problem: ${problem}`)] : []),
   ].join("\n");
 }
 

@@ -15,7 +15,7 @@ const paths = pathsBelow("");
 
 interface Flags {
   allNamespaces: boolean;
-  logLines: string;
+  numSnapLogEntries: string;
   timeout: string;
   outputFormat: Format;
 }
@@ -26,7 +26,7 @@ export function inspectCommand(program: Command): void {
     .argument("[file]", "the report (default: inspection-report-DATE.tar.gz here)")
     .description("gather logs and states of this node in one file, without keys, tokens and Secrets")
     .option("--all-namespaces", "pods and events of all namespaces, not of kube-system alone", false)
-    .option("--log-lines <number>", "lines of each service's log", "5000")
+    .option("--log-lines, --num-snap-log-entries <number>", "lines of each service's log", "5000")
     .option("--timeout <seconds>", "bound of each single step", "20")
     .addOption(formatOption())
     .action(inspect);
@@ -35,7 +35,7 @@ export function inspectCommand(program: Command): void {
 async function inspect(file: string | undefined, flags: Flags): Promise<void> {
   requireRoot();
   const [logLines, timeoutS] = [
-    wholeNumber("--log-lines", flags.logLines),
+    wholeNumber("--log-lines", flags.numSnapLogEntries),
     wholeNumber("--timeout", flags.timeout),
   ];
   const target = resolve(file ?? defaultName());

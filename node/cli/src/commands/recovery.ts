@@ -118,7 +118,8 @@ async function recover({ yes, timeout, outputFormat }: Flags & { yes: boolean })
   const timeoutMs = parseTimeout(timeout);
   const plan = await ask("plan the recovery", "planRecovery", undefined, 90_000);
   if (plan.refusals.length > 0) throw new UserError(`Cannot recover here: ${plan.refusals.join("; ")}`);
-  if (!yes) await confirm(plan);
+  if (plan.resumes) progress("A recovery of this node failed halfway: going on with it.");
+  else if (!yes) await confirm(plan);
   progress("Recovering. This may take a minute, please wait.");
   const body = { timeout: nanoseconds(timeoutMs) };
   const result = await following(outputFormat, () => ask("recover", "recover", body, timeoutMs + GRACE_MS));
@@ -137,7 +138,7 @@ async function confirm({ own, others }: RecoveryPlanResponse): Promise<void> {
       : `  ${name} (${address}): does not answer; what it alone may know is lost`,
   );
   progress(
-    `This node (term ${own.term}, entry ${own.index}) will go on without these control planes:\n${lines.join("\n")}\nIf they still form a cluster somewhere, stop them first.`,
+    `This node (term ${own?.term}, entry ${own?.index}) will go on without these control planes:\n${lines.join("\n")}\nIf they still form a cluster somewhere, stop them first.`,
   );
   if (!process.stdin.isTTY) throw new UserError("Nobody can be asked here: use --yes if all this is meant");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

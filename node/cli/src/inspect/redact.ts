@@ -5,28 +5,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Paths } from "@cantrip/k8sd";
-
-export const REMOVED = "[removed]";
-
-const PATTERNS: readonly RegExp[] = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-  // Join tokens (base64 of a JSON object) and signed tokens of service accounts.
-  /\beyJ[A-Za-z0-9_-]{16,}(?:[.][A-Za-z0-9_-]+)*={0,2}/g,
-  /\b(?:token|worker)::[0-9a-f]{8,}/g,
-  /(?<=\b(?:client-key-data|token|password|passwd|secret)["']?\s*[:=]\s*["']?)[^\s"',}]{8,}/gi,
-  /(?<=\bbearer\s+)\S{8,}/gi,
-  /(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,128}(?=@)/g,
-];
+import { REMOVED, withoutSecretLooks } from "./looks.ts";
 
 /** A text without secrets. */
 export type Redact = (text: string) => string;
 
 export function redactor(known: readonly string[]): Redact {
   const words = [...new Set(known)].filter((word) => word.length >= 16).sort((a, b) => b.length - a.length);
-  return (text) => {
-    const plain = words.reduce((rest, word) => rest.replaceAll(word, REMOVED), text);
-    return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, REMOVED), plain);
-  };
+  return (text) => withoutSecretLooks(words.reduce((rest, word) => rest.replaceAll(word, REMOVED), text));
 }
 
 /** Every line of this node's private keys, its token key, its encryption keys, and the token of a join under way. */

@@ -1,7 +1,7 @@
 /** Files that survive a kill at any instant: written aside, synced, then renamed over the old ones. */
 import { constants } from "node:fs";
-import { mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 let sequence = 0;
 
@@ -36,6 +36,39 @@ export async function replaceTogether(files: readonly NewFile[], mode = 0o600): 
 function temporaryFor(path: string): string {
   sequence += 1;
   return `${path}.${process.pid}-${sequence}.tmp`;
+}
+
+const TEMPORARY = /\.(\d+)-(\d+)\.tmp$/;
+
+/**
+ * Deletes what writes that were killed have left in directories. It may hold keys, and its name is in the way of a later
+ * process of the same id. Returns the paths.
+ */
+export async function sweepTemporaries(directories: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(
+    directories.map(async (directory) => {
+      const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+      return entries.filter((entry) => entry.isFile()).map(({ name }) => join(directory, name));
+    }),
+  );
+  const left = lists.flat().filter(isLeftOver);
+  for (const path of left) await rm(path, { force: true });
+  return left;
+}
+
+/** Of a process that is no more: also of an earlier one with this one's id, which has used no such number yet. */
+function isLeftOver(path: string): boolean {
+  const [, pid, number] = TEMPORARY.exec(path) ?? [];
+  if (pid === undefined) return false;
+  return Number(pid) === process.pid ? Number(number) > sequence : !isAlive(Number(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** Names the file, as the system's own words do not, and what helps. The code stays, for those who decide by it. */

@@ -64,6 +64,17 @@ export function pathsBelow(root: string, packageRoot = ownPackage()): Paths {
   };
 }
 
+/** Folders in which the daemon alone writes. */
+export const ownFolders = (paths: Paths): string[] => [
+  paths.state,
+  paths.certificates,
+  paths.args,
+  paths.configurations,
+  paths.kubernetes,
+  paths.pki,
+  join(paths.pki, "etcd"),
+];
+
 /** The package tree above the running bundle (lib/k8sd.mjs); outside of a package, the installed one. */
 function ownPackage(): string {
   const script = realpathSync(process.argv[1] ?? process.execPath);

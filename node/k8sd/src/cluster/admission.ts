@@ -172,18 +172,21 @@ export async function confirm(paths: Paths, { peers }: Identity, progress: Progr
   });
 }
 
-/** Tells the control planes to forget this node, best effort: a join that never ends is forgotten by itself later. */
-export async function giveUp(paths: Paths, { name }: Identity, tokenText: string): Promise<void> {
+/** Tells the control planes to forget this node. False if it may have been admitted and none of them could be told. */
+export async function giveUp(paths: Paths, { name }: Identity, tokenText: string): Promise<boolean> {
   const key = await readIfExists(keyFile(paths, "k8sd"));
-  if (key === undefined) return;
+  if (key === undefined) return true;
   const { secret, addresses, fingerprint } = decodeToken(tokenText);
   const body: AbandonRequest = { name, secret, request: await requestFor(key, `k8sd:${name}`) };
   for (const address of addresses)
     try {
       const ca = await authorityOf(address, fingerprint);
       await callPeer({ address, tls: { ca }, path: ABANDON_PATH, body, timeoutMs: GIVE_UP_MS });
-      return;
+      return true;
     } catch (error) {
+      // It knows neither this token nor this key: there is nothing to forget.
+      if (error instanceof ApiError && error.code === 401) return true;
       log.warning(`${address} was not told that the join is given up: ${messageOf(error)}`);
     }
+  return false;
 }

@@ -1,5 +1,6 @@
 /** A control plane's side of a join. Repeating it with the same token and key gives the same node. */
 import { randomBytes } from "node:crypto";
+import { now } from "../base/clock.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import type { Role } from "../base/identity.ts";
 import { log } from "../base/log.ts";
@@ -24,16 +25,16 @@ import {
 } from "./joining.ts";
 import { forgetNode } from "./remove.ts";
 import { checkAddress, checkNodeName, withClusterConfig } from "./settings.ts";
-import type { NodeRow, RevokedRow } from "./store.ts";
-import { Tokens } from "./tokens.ts";
+import type { JoinProof, NodeRow, RevokedRow } from "./store.ts";
+import { hashOf, isSameHash, Tokens } from "./tokens.ts";
 
 export async function admit(plane: ControlPlane, body: AdmitRequest): Promise<AdmitReply> {
   const name = checkNodeName(body.name);
   const address = checkAddress(body.address);
   const keyHash = await keyHashOf(body.requests.k8sd);
-  const { role } = await new Tokens(plane.paths, plane.store).use(name, body.secret, keyHash);
+  const { role, hash } = await new Tokens(plane.paths, plane.store).use(name, body.secret, keyHash);
   const requests = requestsOf(role, body);
-  const row = await reserve(plane, { name, address, role });
+  const row = await reserve(plane, { name, address, role, admittedWith: { tokenHash: hash, keyHash } });
   log.info(`admitted ${role} ${name} at ${address}`);
   const certificates = await sign(plane, row, requests);
   const sealed = role === "control-plane" ? await sealSecrets(plane, body.requests.k8sd) : undefined;
@@ -62,8 +63,9 @@ function requestsOf(role: Role, { requests }: AdmitRequest): [CertificateRequest
 /** The row of the joining node: the same credential at each repetition, so that repeating changes nothing. */
 async function reserve(
   plane: ControlPlane,
-  { name, address, role }: Pick<NodeRow, "name" | "address" | "role">,
+  joining: Pick<NodeRow, "name" | "address" | "role" | "admittedWith">,
 ): Promise<NodeRow> {
+  const { name, address, role } = joining;
   const rows = await plane.store.nodes();
   if (rows.some((row) => row.address === address && row.name !== name))
     throw new ApiError(400, `Cannot admit ${name}: another node of the cluster has address ${address}`);
@@ -72,7 +74,7 @@ async function reserve(
   const row = await plane.store.update<NodeRow>(plane.store.nodeKey(name), (current) => {
     if (current && (current.state !== "joining" || current.role !== role)) return undefined;
     const credential = current?.credential ?? randomBytes(8).toString("hex");
-    return { name, role, address, state: "joining", credential, admittedAt: Date.now() };
+    return { ...joining, state: "joining", credential, admittedAt: now() };
   });
   if (row?.state !== "joining" || row.role !== role)
     throw new ApiError(400, `node name already exists: ${name}`);
@@ -89,7 +91,8 @@ async function factsFor(plane: ControlPlane, { credential }: NodeRow) {
     clusterId,
     credential,
     generation,
-    settings,
+    // What this control plane itself has yet to take counts already.
+    settings: withClusterConfig(settings, await plane.store.config()),
     datastore,
     externalAuthorities,
     apiServers: planes.map(({ address }) => `${address}:${settings.securePort}`),
@@ -173,26 +176,41 @@ export async function renew(
   return { certificates: await signLeaves(plane, row, Object.entries(requests), seconds * 1000) };
 }
 
-/** The node has what it needs: its token is used up, its name taken. */
-export async function confirmJoined(plane: ControlPlane, name: string): Promise<void> {
+/** The node has what it needs: its token is used up, its name taken. The credential tells it from an older life of the name. */
+export async function confirmJoined(
+  plane: ControlPlane,
+  { name, credential }: Pick<NodeRow, "name" | "credential">,
+): Promise<void> {
   const { store } = plane;
   const row = await store.update<NodeRow>(store.nodeKey(name), (current) =>
-    current?.state === "joining" ? { ...current, state: "joined" } : undefined,
+    current?.state === "joining" && current.credential === credential
+      ? { ...current, state: "joined" }
+      : undefined,
   );
-  if (!row) throw new ApiError(404, `Cannot confirm the join of ${name}: no such node was admitted`);
+  if (row?.state !== "joined" || row.credential !== credential)
+    throw new ApiError(404, `Cannot confirm the join of ${name}: no such node was admitted`);
   await new Tokens(plane.paths, store).revoke(name);
 }
 
-/** Undoes an admission, for whoever holds its token and key; the token may be tried again. */
+/**
+ * Undoes a join, for whoever holds its token and key; the token may be tried again while it lives. Also a join that was
+ * noted as done (the answer may have been lost), and one that outlived its token: a node that gave up is no ghost here.
+ */
 export async function abandon(plane: ControlPlane, { name, secret, request }: AbandonRequest): Promise<void> {
   checkNodeName(name);
   const tokens = new Tokens(plane.paths, plane.store);
-  await tokens.use(name, secret, await keyHashOf(request));
+  const proof: JoinProof = { tokenHash: hashOf(secret), keyHash: await keyHashOf(request) };
   const row = (await plane.store.read<NodeRow>(plane.store.nodeKey(name)))?.value;
-  if (row?.state === "joining") await forgetNode(plane, row, true);
-  await tokens.unbind(name);
+  const wasAdmitted = row?.admittedWith !== undefined && isSameProof(row.admittedWith, proof);
+  const holdsToken = await tokens.isHeldBy(name, proof);
+  if (!wasAdmitted && !holdsToken) throw new ApiError(401, "invalid token");
+  if (wasAdmitted) await forgetNode(plane, row, true);
+  if (holdsToken) await tokens.unbind(name);
   log.info(`the join of ${name} was abandoned`);
 }
+
+const isSameProof = (one: JoinProof, other: JoinProof): boolean =>
+  one.keyHash === other.keyHash && isSameHash(one.tokenHash, other.tokenHash);
 
 const JOIN_CEILING_MS = 3_600_000;
 
@@ -200,7 +218,7 @@ const JOIN_CEILING_MS = 3_600_000;
 export async function forgetStrayJoins(plane: ControlPlane): Promise<void> {
   const tokens = new Tokens(plane.paths, plane.store);
   for (const row of await plane.store.nodes()) {
-    const stale = row.state === "joining" && Date.now() - (row.admittedAt ?? 0) > JOIN_CEILING_MS;
+    const stale = row.state === "joining" && now() - (row.admittedAt ?? 0) > JOIN_CEILING_MS;
     if (!stale || (await tokens.isValid(row.name))) continue;
     log.warning(`the join of ${row.name} was never finished; forgetting it`);
     await forgetNode(plane, row, true);

@@ -34,6 +34,9 @@ export async function setClusterConfig(
   plane: ControlPlane,
   { config = {}, datastore }: SetClusterConfigRequest,
 ): Promise<void> {
+  // Before anything is changed: what is refused leaves the datastore as it was, too.
+  const before = await plane.store.config();
+  refuseProblems(plane, before, mergeConfig(before, config));
   if (datastore) await setDatastore(plane, datastore);
   await plane.store.update<UserFacingClusterConfig>("config", (current = {}) => {
     const merged = mergeConfig(current, config);

@@ -9,7 +9,8 @@ import {
   NOT_INITIALIZED,
   type BootstrapConfig,
 } from "@cantrip/metadata/k8sd";
-import { Turns } from "../base/coalesce.ts";
+import { now } from "../base/clock.ts";
+import { Coalesced, Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import {
   loadIdentity,
@@ -75,9 +76,6 @@ import { decodeToken, hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
 
-/** The clock by which certificates are judged; a test sets it ahead. */
-const now = () => Date.now() + Number(process.env["K8SD_CLOCK_AHEAD_MS"] ?? 0);
-
 const DEFAULT_TIMEOUT_MS = 180_000;
 const CEILING_MS = 3_600_000;
 
@@ -97,7 +95,11 @@ export class Daemon {
   readonly paths: Paths;
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
   readonly #renewal: Renewal;
-  readonly #adoptions = new Turns();
+  readonly #saves = new Turns();
+  readonly #adoption = new Coalesced(() => this.#takeSettings());
+  /** Settings of the cluster as last heard; a failure to take them is tried again by the timer. */
+  #wanted: ClusterSettings | undefined;
+  #adoptAgain: NodeJS.Timeout | undefined;
   #identity: Identity | undefined;
   #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
@@ -157,6 +159,7 @@ export class Daemon {
     if (!this.#identity) throw new ApiError(503, NOT_INITIALIZED);
     if (this.#identity.superseded) throw new ApiError(503, supersededText(this.#identity));
     if (this.#operation) throw new ApiError(503, `an operation is under way on this node (${this.underWay})`);
+    if (this.#identity.journal) throw new ApiError(503, unfinishedText(this.#identity.journal));
     return this.#identity;
   }
 
@@ -170,13 +173,9 @@ export class Daemon {
   async bootstrap(request: NodeRequest, config: BootstrapConfig): Promise<void> {
     if (this.#operation?.kind === "bootstrap" && this.#operation.name === request.name)
       return this.#operation.done;
-    if (this.#identity || this.#unreadable) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
+    if (!this.#isVacant()) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
     this.#refuseWhileBusy();
-    const identity = beginBootstrap(request, config);
-    return this.#begin(identity, async () => {
-      await checkMachine(this.paths, identity);
-      await saveIdentity(this.paths.identity, identity);
-    });
+    return this.#beginAnew(beginBootstrap(request, config));
   }
 
   async join(request: NodeRequest & { token: string }, config: JoinConfig): Promise<void> {
@@ -184,28 +183,24 @@ export class Daemon {
       return this.#operation.done;
     // An answer that was lost on the wire: asked again with the same token, the node finds itself joined.
     if (this.#identity?.joinedWith === hashOf(request.token) && !this.#identity.journal) return;
-    // What a recovery has left behind makes place for the new.
-    const left = this.#identity?.superseded && this.#identity;
-    if ((this.#identity && !left) || this.#unreadable)
+    if (!this.#isVacant() && !this.#identity?.superseded)
       throw new ApiError(
         NODE_IN_USE,
         `node ${JSON.stringify(this.#identity?.name ?? request.name)} is part of the cluster`,
       );
     this.#refuseWhileBusy();
-    const identity = beginJoin(request, config);
-    if (left) await this.#dissolve(left);
-    return this.#begin(identity, async () => {
-      await checkMachine(this.paths, identity);
-      await saveIdentity(this.paths.identity, identity);
-    });
+    return this.#beginAnew(beginJoin(request, config));
   }
 
   /** Takes this node out of its cluster, with everything that it holds. */
   async leave(): Promise<void> {
     if (this.#operation?.kind === "leave") return this.#operation.done;
+    const left = this.#identity;
+    if (left?.journal?.operation === "leave" && !this.#operation)
+      return this.#begin(left, () => this.#record(left));
     const identity = this.joined();
     const leaving: Identity = { ...identity, journal: { operation: "leave" } };
-    return this.#begin(leaving, () => saveIdentity(this.paths.identity, leaving));
+    return this.#begin(leaving, () => this.#record(leaving));
   }
 
   /**
@@ -228,8 +223,9 @@ export class Daemon {
     const identity = this.joined();
     if (!this.#part) throw new ApiError(503, "Daemon is still starting");
     const names = await checkedUpdate(this.paths, identity, config);
-    await this.#part.takeCertificates(config);
+    // First: a daemon that is killed here must not take the operator's files for its own and make them anew.
     await this.#note({ supplied: [...new Set([...identity.supplied, ...names])] });
+    await this.#part.takeCertificates(config);
   }
 
   /** What was asked for once is in every later certificate, too. */
@@ -248,17 +244,14 @@ export class Daemon {
   async restore(request: NodeRequest): Promise<void> {
     if (this.#operation?.kind === "restore" && this.#operation.name === request.name)
       return this.#operation.done;
-    if (this.#identity || this.#unreadable) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
+    if (!this.#isVacant()) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
     this.#refuseWhileBusy();
-    const identity = beginRestore(request, await openedSnapshot(this.paths));
-    return this.#begin(identity, async () => {
-      await checkMachine(this.paths, identity);
-      await saveIdentity(this.paths.identity, identity);
-    });
+    return this.#beginAnew(beginRestore(request, await openedSnapshot(this.paths)));
   }
 
-  /** What a recovery here would be; changes nothing. */
+  /** What a recovery here would be; changes nothing. One that failed beyond return can only go on. */
   async planRecovery(): Promise<RecoveryPlan> {
+    if (this.#failedRecovery()) return { resumes: true, others: [], refusals: [] };
     const identity = this.joined();
     if (identity.role === "worker") throw new ApiError(403, "this action is restricted on workers");
     return planRecovery(this.paths, identity);
@@ -269,14 +262,25 @@ export class Daemon {
     if (this.#operation?.kind !== "recover") {
       const { refusals } = await this.planRecovery();
       if (refusals.length > 0) throw new ApiError(400, `Cannot recover here: ${refusals.join("; ")}`);
-      const journal: Journal = { operation: "recover", timeoutMs: boundedTimeout(timeoutMs), at: seconds() };
-      const recovering: Identity = { ...this.joined(), journal };
-      await this.#begin(recovering, () => saveIdentity(this.paths.identity, recovering));
+      const failed = this.#failedRecovery();
+      const at = failed?.journal.at ?? seconds();
+      const journal: Journal = { operation: "recover", timeoutMs: boundedTimeout(timeoutMs), at };
+      const recovering: Identity = { ...(failed?.identity ?? this.joined()), journal };
+      await this.#begin(recovering, () => this.#record(recovering));
     } else await this.#operation.done;
     return this.#recovered;
   }
 
+  /** A recovery that gave up where only going on makes sense. */
+  #failedRecovery(): { identity: Identity; journal: Recovery } | undefined {
+    const identity = this.#identity;
+    if (this.#operation || identity?.journal?.operation !== "recover") return undefined;
+    return { identity, journal: identity.journal };
+  }
+
   async stop(): Promise<void> {
+    this.#stopAdopting();
+    await this.#adoption.stop();
     await this.#renewal.stop();
     await this.#part?.stop();
   }
@@ -284,6 +288,23 @@ export class Daemon {
   #refuseWhileBusy() {
     if (this.#operation)
       throw new ApiError(400, `Cannot begin: an operation is under way on this node (${this.underWay})`);
+  }
+
+  /** Nothing is here, or what an incomplete leave has left: that is taken away first by whatever comes next. */
+  #isVacant(): boolean {
+    if (this.#unreadable) return false;
+    return !this.#identity || (!this.#operation && this.#identity.journal?.operation === "leave");
+  }
+
+  /** Makes place, looks at the machine, and begins a node's life in a cluster. */
+  #beginAnew(identity: Identity): Promise<void> {
+    const left = this.#identity;
+    return this.#begin(identity, async () => {
+      if (left)
+        await this.#dissolve(left, left.journal?.operation === "leave" ? left.journal.undone : undefined);
+      await checkMachine(this.paths, identity);
+      await this.#record(identity);
+    });
   }
 
   /** From here on the operation is known, to this process at once and to the next one by the journal. */
@@ -299,32 +320,43 @@ export class Daemon {
 
   async #carryOut(operation: Operation, identity: Identity, record: () => Promise<void>) {
     try {
+      await this.#adoption.stop();
       await record();
       this.#identity = identity;
       await this.#perform(operation, identity);
     } finally {
       this.#operation = undefined;
+      // What was heard meanwhile was left alone.
+      this.#adoption.request();
     }
   }
 
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
-    if (journal.operation === "leave") return this.#dissolve(identity, journal.undone);
+    if (journal.operation === "leave") return void (await this.#dissolve(identity, journal.undone));
     if (journal.operation === "recover") return this.#recoverAlone(operation, identity, journal);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
       const member = await this.#become(identity, journal, progress);
       const final = { ...settled(member), peers: this.#peers.length > 0 ? this.#peers : member.peers };
-      await saveIdentity(this.paths.identity, final);
-      this.#identity = final;
+      await this.#record(final);
       if (!this.#part) await this.#enter(final);
       log.info(`${journal.operation} of ${final.name} is done`);
     } catch (error) {
       const failure = await withServices(error, operation.step, identity).catch(() => error as Error);
       log.error(`${journal.operation} failed: ${failure.message}`);
       operation.step = "undoing";
-      await this.#dissolve(identity, journal);
-      throw failure;
+      const isKnown = await this.#undo(identity, journal, failure);
+      throw isKnown ? failure : withRemains(failure, identity);
+    }
+  }
+
+  /** @throws Error with both failures */
+  async #undo(identity: Identity, journal: Journal, failure: Error): Promise<boolean> {
+    try {
+      return await this.#dissolve(identity, journal);
+    } catch (cause) {
+      throw new Error(`${failure.message}; and it could not be undone: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -342,8 +374,7 @@ export class Daemon {
         progressOf(operation, timeoutMs),
       );
       this.#recovered = result;
-      this.#identity = settled(heir);
-      await saveIdentity(this.paths.identity, this.#identity);
+      await this.#record(settled(heir));
       log.info(`recovered: revision ${result.revision} is kept, ${result.discarded} entries are discarded`);
     } catch (error) {
       log.error(`recovery failed while ${operation.step}: ${messageOf(error)}`);
@@ -355,7 +386,7 @@ export class Daemon {
   async #asBeforeRecovery(identity: Identity, at: number) {
     await giveUpRecovery(this.paths, at);
     const before = settled(identity);
-    await saveIdentity(this.paths.identity, before);
+    await this.#record(before);
     await start(...wantedServices(before));
     await this.#enter(before);
   }
@@ -416,20 +447,31 @@ export class Daemon {
     await endContainers(this.paths.package).catch((error: unknown) => log.error(messageOf(error)));
   }
 
-  /** A node under an operation is asked, or asks, again later. */
+  /** Under an operation they wait for its end. */
   #adopt(settings: ClusterSettings) {
-    if (!this.#identity || areSameSettings(this.#identity.settings, settings)) return;
-    this.#adoptions
-      .inTurn(async () => {
-        const before = this.#identity;
-        if (!before || this.#operation || before.superseded || areSameSettings(before.settings, settings))
-          return;
-        await adoptSettings(this.paths, before, settings);
-        // Only now: who is killed on the way finds the difference again.
-        await this.#note({ settings });
-        await this.#part?.takeSettings(before.settings);
-      })
-      .catch((error: unknown) => log.error(`the cluster's settings could not be taken: ${messageOf(error)}`));
+    this.#wanted = settings;
+    this.#adoption.request();
+  }
+
+  async #takeSettings() {
+    this.#stopAdopting();
+    const [before, wanted] = [this.#identity, this.#wanted];
+    if (!before || !wanted || this.#operation || before.journal || before.superseded) return;
+    if (areSameSettings(before.settings, wanted)) return;
+    try {
+      await adoptSettings(this.paths, before, wanted);
+      // Only now: who is killed on the way finds the difference again.
+      await this.#note({ settings: wanted });
+      await this.#part?.takeSettings(before.settings);
+    } catch (error) {
+      log.error(`the cluster's settings could not be taken: ${messageOf(error)}; trying again`);
+      this.#adoptAgain = setTimeout(() => this.#adoption.request(), ADOPT_AGAIN_MS).unref();
+    }
+  }
+
+  #stopAdopting() {
+    clearTimeout(this.#adoptAgain);
+    this.#adoptAgain = undefined;
   }
 
   /** Asks how the cluster is set, now. */
@@ -448,7 +490,21 @@ export class Daemon {
   async #note(change: Partial<Identity>) {
     if (!this.#identity) return;
     this.#identity = { ...this.#identity, ...change };
-    await saveIdentity(this.paths.identity, this.#identity);
+    // As it is when its turn comes: a slower write of an older one must not have the last word.
+    await this.#saves.inTurn(async () => {
+      const identity = this.#identity;
+      // A leave has the last word, and no file at its end.
+      if (identity && identity.journal?.operation !== "leave")
+        await saveIdentity(this.paths.identity, identity);
+    });
+  }
+
+  /** Makes this the identity once it is on disk. */
+  #record(identity: Identity): Promise<void> {
+    return this.#saves.inTurn(async () => {
+      await saveIdentity(this.paths.identity, identity);
+      this.#identity = identity;
+    });
   }
 
   #obeyRemoval() {
@@ -457,18 +513,21 @@ export class Daemon {
     this.leave().catch((error: unknown) => log.error(messageOf(error)));
   }
 
-  /** Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. */
-  async #dissolve(identity: Identity, undone?: Journal) {
-    const journal: Journal = { operation: "leave", ...(undone && { undone }) };
+  /**
+   * Recorded first: a daemon that is killed here goes on with leaving, not with what had failed. False if a join is undone
+   * of which the cluster could not be told.
+   */
+  async #dissolve(identity: Identity, undone?: Journal): Promise<boolean> {
+    const leaving: Identity = { ...identity, journal: { operation: "leave", ...(undone && { undone }) } };
     // A full disk, perhaps the reason, must not keep it from being undone: who is killed then tries once more what failed.
-    await saveIdentity(this.paths.identity, { ...identity, journal }).catch((error: unknown) =>
-      log.warning(messageOf(error)),
-    );
+    await this.#record(leaving).catch((error: unknown) => log.warning(messageOf(error)));
+    this.#identity = leaving;
+    this.#wanted = undefined;
     await this.#renewal.stop();
     await this.#part?.stop();
     this.#part = undefined;
     // While etcd still runs here: its member is taken off the list first.
-    if (undone?.operation === "join") await giveUp(this.paths, identity, undone.token);
+    const isKnown = undone?.operation !== "join" || (await giveUp(this.paths, identity, undone.token));
     if (undone?.operation === "bootstrap" && identity.datastore.type === "external")
       await releaseExternal(this.paths, identity);
     await leave(this.paths);
@@ -477,6 +536,7 @@ export class Daemon {
     this.#peers = [];
     await this.#onMembership(undefined);
     log.info("this node belongs to no cluster");
+    return isKnown;
   }
 
   /** In the background: the daemon answers meanwhile, and says what it is doing. */
@@ -489,10 +549,22 @@ export class Daemon {
 }
 
 type Recovery = Extract<Journal, { operation: "recover" }>;
-const seconds = () => Math.floor(Date.now() / 1000);
+const ADOPT_AGAIN_MS = 30_000;
+const seconds = () => Math.floor(now() / 1000);
 
 const supersededText = ({ name, superseded, generation }: Identity) =>
   `the cluster was recovered without ${name} (it is of generation ${generation}, ${superseded?.by} of ${superseded?.generation}); its services are stopped, its data is kept; let it join anew: k8s get-join-token ${name} there, k8s join-cluster TOKEN here`;
+
+const unfinishedText = ({ operation }: Journal): string =>
+  operation === "recover"
+    ? "the recovery of this node failed halfway and has to go on: k8s recover"
+    : "this node could not leave its cluster completely; the next bootstrap or join of it, or a new start of k8sd, tries again";
+
+const withRemains = (failure: Error, { name }: Identity): Error =>
+  new Error(
+    `${failure.message}; the cluster could not be told, and may list this node: there, k8s remove-node ${name} --force takes it away`,
+    { cause: failure },
+  );
 
 /** A failure with the state of the services, which is mostly its reason. */
 async function withServices(error: unknown, step: string, identity: Identity): Promise<Error> {
@@ -548,10 +620,7 @@ function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: Boots
     journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
   };
   const leaves = leavesOf(identity);
-  refuse(
-    "invalid bootstrap configuration",
-    problemsOfBootstrapCertificates(config, leaves, identity, Date.now()),
-  );
+  refuse("invalid bootstrap configuration", problemsOfBootstrapCertificates(config, leaves, identity, now()));
   return { ...identity, supplied: suppliedAmong(config, leaves) };
 }
 
@@ -613,7 +682,7 @@ function beginJoin(
     node: identity,
     authorities: {},
     external: [],
-    now: Date.now(),
+    now: now(),
   });
   refuse("invalid join configuration", [...problemsOfJoin(config), ...certificates]);
   return identity;

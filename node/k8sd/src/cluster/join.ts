@@ -1,4 +1,5 @@
 /** A node's join, as a worker or as a further control plane: admission, services, confirmation. */
+import { now } from "../base/clock.ts";
 import { ApiError } from "../base/errors.ts";
 import type { JoinConfig, Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
@@ -15,6 +16,7 @@ import { problemsOfLeaves, suppliedAmong, writeSuppliedLeaves } from "../pki/sup
 import { beAdmitted, confirm, noteAdmission } from "./admission.ts";
 import type { Progress } from "./bootstrap.ts";
 import { becomeMember } from "./membership.ts";
+import { checkAgainstCluster } from "./preflight.ts";
 import { changesFor, prepareContainerd, prepareNode } from "./prepare.ts";
 
 interface JoinTask {
@@ -48,6 +50,7 @@ async function enter(paths: Paths, begun: Identity, task: JoinTask, progress: Pr
   await prepareContainerd(paths, task.config, defaultsFor(paths, begun));
   await start("containerd");
   const admitted = await beAdmitted(paths, begun, task, progress);
+  await checkAgainstCluster(admitted);
   progress.step("making certificates");
   const identity = await takeSupplied(paths, admitted, task.config);
   // An older generation of administrators is made good by the running control plane.
@@ -69,7 +72,7 @@ async function takeSupplied(paths: Paths, identity: Identity, config: JoinConfig
     authorities: await readAuthorityCertificates(paths, identity),
     external: identity.externalAuthorities,
     shared,
-    now: Date.now(),
+    now: now(),
   });
   if (problems.length > 0) throw new ApiError(400, `invalid join configuration: ${problems.join("; ")}`);
   await writeSuppliedLeaves(paths, config, leaves);

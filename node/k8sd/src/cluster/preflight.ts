@@ -4,12 +4,14 @@ import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { ApiError } from "../base/errors.ts";
-import type { ClusterSettings, Identity, Role } from "../base/identity.ts";
+import type { Identity, Role } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { isClaimed } from "../node/claim.ts";
 import { overlaps, parseCidr, toNumber } from "../network/cidr.ts";
 
-const NODE_PORTS = {
+type Ports = Readonly<Record<number, string>>;
+
+const NODE_PORTS: Ports = {
   6400: "k8sd",
   10250: "kubelet",
   10248: "kubelet",
@@ -17,19 +19,21 @@ const NODE_PORTS = {
   10256: "kube-proxy",
 };
 
-function portsOf(
-  role: Role,
-  { securePort, etcdPort, etcdPeerPort }: ClusterSettings,
-): Record<number, string> {
-  if (role === "worker") return { ...NODE_PORTS, [securePort]: "k8s-apiserver-proxy" };
-  return {
-    ...NODE_PORTS,
-    [securePort]: "kube-apiserver",
-    10257: "kube-controller-manager",
-    10259: "kube-scheduler",
-    [etcdPort]: "etcd",
-    [etcdPeerPort]: "etcd",
-  };
+/** The same in every cluster. */
+const fixedPorts = (role: Role): Ports =>
+  role === "worker"
+    ? NODE_PORTS
+    : { ...NODE_PORTS, 10257: "kube-controller-manager", 10259: "kube-scheduler" };
+
+function portsOfCluster({
+  role,
+  settings,
+  datastore,
+}: Pick<Identity, "role" | "settings" | "datastore">): Ports {
+  const { securePort, etcdPort, etcdPeerPort } = settings;
+  if (role === "worker") return { [securePort]: "k8s-apiserver-proxy" };
+  if (datastore.type === "external") return { [securePort]: "kube-apiserver" };
+  return { [securePort]: "kube-apiserver", [etcdPort]: "etcd", [etcdPeerPort]: "etcd" };
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -40,23 +44,35 @@ function isFree(port: number): Promise<boolean> {
   return promise;
 }
 
-/** Everything that would keep a node from running on this machine, at once. @throws ApiError 400 */
-export async function checkMachine(
-  paths: Paths,
-  { role, settings, address }: Pick<Identity, "role" | "settings" | "address">,
-): Promise<void> {
-  const problems = [
-    ...problemsOfAddress(address, settings),
+type Planned = Pick<Identity, "clusterId" | "role" | "settings" | "address" | "datastore">;
+
+/**
+ * Everything that would keep a node from running on this machine, at once. What follows from the cluster's settings is
+ * looked at where they are known: a joining node learns them at its admission (checkAgainstCluster). @throws ApiError 400
+ */
+export async function checkMachine(paths: Paths, planned: Planned): Promise<void> {
+  const isKnown = planned.clusterId !== "";
+  refuse([
+    ...problemsOfAddress(planned.address),
+    ...(isKnown ? problemsOfRanges(planned) : []),
     ...(await problemsOfNeighbours(paths)),
-    ...(await problemsOfPorts(role, settings)),
-  ];
+    ...(await problemsOfPorts(fixedPorts(planned.role))),
+    ...(isKnown ? await problemsOfPorts(portsOfCluster(planned)) : []),
+  ]);
+}
+
+/** What this machine has in the way of the cluster that it was admitted to. @throws ApiError 400 */
+export async function checkAgainstCluster(admitted: Planned): Promise<void> {
+  refuse([...problemsOfRanges(admitted), ...(await problemsOfPorts(portsOfCluster(admitted)))]);
+}
+
+function refuse(problems: readonly string[]) {
   if (problems.length > 0) throw new ApiError(400, problems.join("\n"));
 }
 
-async function problemsOfPorts(role: Role, settings: ClusterSettings): Promise<string[]> {
-  const ports = Object.entries(portsOf(role, settings));
+async function problemsOfPorts(ports: Ports): Promise<string[]> {
   const taken = await Promise.all(
-    ports.map(async ([port, service]) =>
+    Object.entries(ports).map(async ([port, service]) =>
       (await isFree(Number(port))) ? [] : [`port ${port} (needed by: ${service}) is already in use`],
     ),
   );
@@ -86,22 +102,17 @@ async function problemsOfNeighbours(paths: Paths): Promise<string[]> {
   ];
 }
 
-/** It has to be on an interface of this machine, outside of the cluster's ranges. */
-function problemsOfAddress(
-  address: string,
-  { podCidr, serviceCidr }: Pick<ClusterSettings, "podCidr" | "serviceCidr">,
-): string[] {
+function problemsOfAddress(address: string): string[] {
   const local = Object.values(networkInterfaces()).flatMap((list) =>
     (list ?? []).map((entry) => entry.address),
   );
+  return local.includes(address)
+    ? []
+    : [`Cannot use address ${address}: it is on no interface of this machine (it has ${local.join(", ")})`];
+}
+
+function problemsOfRanges({ address, settings }: Pick<Planned, "address" | "settings">): string[] {
   const host = { first: toNumber(address), prefix: 32 };
-  const range = [podCidr, serviceCidr].find((cidr) => overlaps(parseCidr(cidr), host));
-  return [
-    ...(local.includes(address)
-      ? []
-      : [
-          `Cannot use address ${address}: it is on no interface of this machine (it has ${local.join(", ")})`,
-        ]),
-    ...(range ? [`Cannot use address ${address}: it lies in the cluster's range ${range}`] : []),
-  ];
+  const range = [settings.podCidr, settings.serviceCidr].find((cidr) => overlaps(parseCidr(cidr), host));
+  return range ? [`Cannot use address ${address}: it lies in the cluster's range ${range}`] : [];
 }

@@ -60,7 +60,7 @@ export async function planRecovery(paths: Paths, identity: Identity): Promise<Re
     intervalMs: 500,
   });
   const others = await Promise.all((await otherMembers(paths, identity)).map((one) => asked(paths, one)));
-  return { own, others, refusals: refusalsOf(own, others) };
+  return { resumes: false, own, others, refusals: refusalsOf(own, others) };
 }
 
 /** As far as this member knows: nobody can confirm the list without a quorum. */

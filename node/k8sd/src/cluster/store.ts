@@ -17,6 +17,11 @@ export interface TokenRow {
   /** SHA-256 of the public key of the first node that used it. */
   readonly boundTo?: string;
 }
+/** SHA-256 of a token's secret, and of the public key that it was used with. */
+export interface JoinProof {
+  readonly tokenHash: string;
+  readonly keyHash: string;
+}
 export interface NodeRow {
   readonly name: string;
   readonly role: Role;
@@ -25,6 +30,8 @@ export interface NodeRow {
   readonly state: "joining" | "joined" | "leaving";
   /** Milliseconds since the epoch of the latest admission. */
   readonly admittedAt?: number;
+  /** What the node was admitted with: whoever holds both may take the join back, also after the token's end. */
+  readonly admittedWith?: JoinProof;
 }
 export interface RevokedRow {
   readonly name: string;

@@ -4,13 +4,14 @@
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
+import { now } from "../base/clock.ts";
 import { ApiError } from "../base/errors.ts";
 import { readIfExists, writeAtomically } from "../base/files.ts";
 import type { Role } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { readPair } from "../pki/pairs.ts";
 import { fingerprintOf } from "../pki/certificates.ts";
-import type { Store, TokenRow } from "./store.ts";
+import type { JoinProof, Store, TokenRow } from "./store.ts";
 
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
 /** The mark by which the reference knows a worker's token. */
@@ -83,10 +84,10 @@ export class Tokens {
   /** The token of a name: the same one again while it is unused and unexpired, its lifetime as asked now. */
   async issue(name: string, role: Role, lifetimeMs: number, addresses: readonly string[]): Promise<string> {
     const key = await clusterKey(this.#paths);
-    const expiresAt = Date.now() + (lifetimeMs || DEFAULT_LIFETIME_MS);
+    const expiresAt = now() + (lifetimeMs || DEFAULT_LIFETIME_MS);
     const row = await this.#store.update<TokenRow>(this.#store.tokenKey(name), (current) => {
       const usable =
-        current && current.role === role && current.expiresAt > Date.now() && current.boundTo === undefined;
+        current && current.role === role && current.expiresAt > now() && current.boundTo === undefined;
       const nonce = usable ? current.nonce : randomBytes(16).toString("hex");
       return { name, role, nonce, expiresAt, hash: hashOf(secretFor(key, name, role, nonce)) };
     });
@@ -103,6 +104,12 @@ export class Tokens {
     });
     if (!row || !matches(row, secret, keyHash)) throw new ApiError(401, "invalid token");
     return row;
+  }
+
+  /** True for whoever has bound the token, or may still; also once its time is over: there is nothing to gain then but an end. */
+  async isHeldBy(name: string, { tokenHash, keyHash }: JoinProof): Promise<boolean> {
+    const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
+    return row !== undefined && isSameHash(row.hash, tokenHash) && (row.boundTo ?? keyHash) === keyHash;
   }
 
   /** Uses nothing up. @throws ApiError 401 unless this is the valid token of a worker of this name */
@@ -126,7 +133,7 @@ export class Tokens {
 
   async isValid(name: string): Promise<boolean> {
     const row = (await this.#store.read<TokenRow>(this.#store.tokenKey(name)))?.value;
-    return row !== undefined && row.expiresAt > Date.now();
+    return row !== undefined && row.expiresAt > now();
   }
 }
 
@@ -140,9 +147,12 @@ export async function clusterKey({ certificates }: Paths): Promise<string> {
   return key;
 }
 
+export const isSameHash = (one: string, other: string): boolean =>
+  timingSafeEqual(Buffer.from(one, "hex"), Buffer.from(other, "hex"));
+
 function matches(row: TokenRow, secret: string, keyHash: string): boolean {
-  const right = timingSafeEqual(Buffer.from(row.hash, "hex"), createHash("sha256").update(secret).digest());
-  return right && row.expiresAt > Date.now() && (row.boundTo === undefined || row.boundTo === keyHash);
+  const isFree = row.boundTo === undefined || row.boundTo === keyHash;
+  return isSameHash(row.hash, hashOf(secret)) && row.expiresAt > now() && isFree;
 }
 
 function secretFor(key: string, name: string, role: Role, nonce: string): string {

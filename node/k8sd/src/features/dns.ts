@@ -1,6 +1,7 @@
 /** The feature `dns`: CoreDNS as Deployment and Service `coredns` in kube-system, from the node package's own image. */
 import { readFileSync } from "node:fs";
-import { isReady, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
+import { messageOf } from "../base/errors.ts";
+import { isReady, pathOf, type KubeClient, type KubeObject, type NodeObject } from "../kube/client.ts";
 import { resolvConf } from "../node/components.ts";
 import { imageOf, versionOf } from "../node/package.ts";
 import type { Feature, FeatureContext } from "./feature.ts";
@@ -28,17 +29,20 @@ export const dns: Feature = {
   name: "dns",
   async converge(context) {
     if (context.config.dns?.enabled !== true) return removeDns(context.kube);
-    const present = await context.kube.find<Deployment>(DEPLOYMENT);
-    if (present && !isOurs(present))
+    const present = await presentObjects(context.kube);
+    const others = present.filter((object) => !isOurs(object));
+    if (others.length > 0)
       throw new Error(
-        "another DNS runs as Deployment kube-system/coredns: remove it, or disable dns here and keep it",
+        `another DNS has ${others.map(nameOf).join(", ")}: remove what it has, or disable dns here and keep it`,
       );
-    const settings = settingsOf(context, present?.spec?.replicas ?? 1);
+    const deployed: Deployment | undefined = present.find(({ kind }) => kind === "Deployment");
+    const settings = settingsOf(context, deployed?.spec?.replicas ?? 1);
     await Promise.all(dnsObjects(settings).map((object) => context.kube.apply(object)));
   },
   async measure({ kube, config, manifest, identity }) {
     const version = versionOf(manifest, "coredns");
-    const deployment = await kube.find<Deployment>(DEPLOYMENT);
+    const found = await kube.find<Deployment>(DEPLOYMENT);
+    const deployment = found && isOurs(found) ? found : undefined;
     if (config.dns?.enabled !== true)
       return { enabled: false, message: deployment ? "disabled, still being removed" : "disabled", version };
     const { availableReplicas: ready = 0, replicas: total = 0 } = deployment?.status ?? {};
@@ -184,20 +188,21 @@ function podSpec({ image }: DnsSettings) {
       { key: "CriticalAddonsOnly", operator: "Exists" },
       { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
     ],
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: "kubernetes.io/hostname",
-        whenUnsatisfiable: "ScheduleAnyway",
-        labelSelector: { matchLabels: SELECTOR },
-      },
-    ],
+    topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(spreadOver),
     containers: [container(image)],
     volumes: [
       { name: "config", configMap: { name: "coredns", items: [{ key: "Corefile", path: "Corefile" }] } },
     ],
   };
 }
+
+/** Where there is but one zone, or one node left, they run together rather than not at all. */
+const spreadOver = (topologyKey: string) => ({
+  maxSkew: 1,
+  topologyKey,
+  whenUnsatisfiable: "ScheduleAnyway",
+  labelSelector: { matchLabels: SELECTOR },
+});
 
 function container(image: string) {
   const probe = (path: string, port: number) => ({
@@ -227,18 +232,32 @@ function container(image: string) {
   };
 }
 
+/** The names of our objects do not depend on the settings. */
+const PLACES = dnsObjects({ domain: "", serviceIp: "", upstream: [], image: "", replicas: 0 }).map(pathOf);
+
+const nameOf = ({ kind, metadata: { namespace, name } }: KubeObject) =>
+  `${kind} ${namespace ? `${namespace}/` : ""}${name}`;
+
+/** Whatever lies where ours do, of whomever. */
+async function presentObjects(kube: KubeClient): Promise<KubeObject[]> {
+  const found = await Promise.all(PLACES.map((path) => kube.find<KubeObject>(path)));
+  return found.filter((object) => object !== undefined);
+}
+
+/** Each object of its own: what an earlier removal left is found, and what others have put in our places stays theirs. */
 async function removeDns(kube: KubeClient): Promise<void> {
-  const paths = [
-    `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/coredns`,
-    `/api/v1/namespaces/${NAMESPACE}/services/coredns`,
-    `/api/v1/namespaces/${NAMESPACE}/configmaps/coredns`,
-    `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/coredns`,
-    `/apis/${RBAC}/v1/clusterroles/k8sd:coredns`,
-    `/apis/${RBAC}/v1/clusterrolebindings/k8sd:coredns`,
-    `/apis/policy/v1/namespaces/${NAMESPACE}/poddisruptionbudgets/coredns`,
-  ];
-  // Only what we put there: another DNS of the same name is its owner's.
-  const found = await kube.find<KubeObject>(paths[0]!);
-  if (!found || !isOurs(found)) return;
-  await Promise.all(paths.map((path) => kube.delete(path, { propagationPolicy: "Background" })));
+  const ours = (await presentObjects(kube)).filter(isOurs);
+  const outcomes = await Promise.allSettled(
+    ours.map((object) =>
+      kube.delete(pathOf(object), {
+        propagationPolicy: "Background",
+        // The one that was looked at, not what has taken its name meanwhile.
+        ...(object.metadata.uid && { preconditions: { uid: object.metadata.uid } }),
+      }),
+    ),
+  );
+  const failures = outcomes.flatMap((outcome) =>
+    outcome.status === "rejected" ? [messageOf(outcome.reason)] : [],
+  );
+  if (failures.length > 0) throw new Error(failures.join("; "));
 }

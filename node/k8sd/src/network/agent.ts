@@ -15,6 +15,7 @@ import { cniConfigFile, writeCniConfig } from "./cni.ts";
 import { linkOf } from "./link.ts";
 import { masqueradeRules, planFor, TABLE, type NetworkPlan, type Route } from "./plan.ts";
 import { applyTunnel, DEVICE, OVERHEAD, removeTunnel, ROUTE_PROTOCOL } from "./tunnel.ts";
+import { byLink, eachAlone, notReached } from "./ways.ts";
 
 const VERIFY_EVERY_MS = 60_000;
 
@@ -70,6 +71,8 @@ class NetworkAgent {
   readonly #timer: NodeJS.Timeout;
   #nodes: readonly NodeObject[] = [];
   #applied = "";
+  /** Whether a node, by its address, was behind a router when the kernel was asked last. */
+  readonly #ways = new Map<string, boolean>();
   readonly #work = new Coalesced(() => this.#converge());
   #complaint = "";
   #problems: readonly string[] = ["waiting for the Nodes of the cluster"];
@@ -126,29 +129,19 @@ class NetworkAgent {
     const link = linkOf(address);
     if (!link) return [`no interface of this machine has the address ${address}`];
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
-    const { direct, remote } = await byLink(routes);
+    const { direct, remote, unknown, problems } = await byLink(routes, this.#ways);
     const mtu = link.mtu - (remote.length > 0 ? OVERHEAD : 0);
     if (await writeCniConfig(this.#paths, podCidr, mtu))
       log.info(`network: new pods of this node get addresses of ${podCidr} and packets of ${mtu} bytes`);
     // Routers between links know no pod: to nodes behind them a pod speaks with its node's address.
     const near = nodes.filter((node) => !remote.some(({ via }) => via === node));
     await run(["nft", "-f", "-"], { input: masqueradeRules(settings.podCidr, near) });
-    await applyRoutes(direct);
-    return applyTunnel({ address, podCidr, link, remotes: remote });
+    return [
+      ...problems,
+      ...(await applyRoutes(direct, unknown)),
+      ...(await applyTunnel({ address, podCidr, link, remotes: remote })),
+    ];
   }
-}
-
-/** Which nodes are on this node's own link, and which are behind a router. */
-async function byLink(routes: readonly Route[]): Promise<{ direct: Route[]; remote: Route[] }> {
-  const asked = routes.map(async (route) => {
-    const text = await run(["ip", "-json", "-4", "route", "get", route.via]);
-    const [way] = JSON.parse(text) as { gateway?: string }[];
-    return { route, isRemote: way?.gateway !== undefined };
-  });
-  const all = await Promise.all(asked);
-  const those = (isRemote: boolean) =>
-    all.filter((one) => one.isRemote === isRemote).map(({ route }) => route);
-  return { direct: those(false), remote: those(true) };
 }
 
 interface KernelRoute {
@@ -157,27 +150,37 @@ interface KernelRoute {
   readonly dev?: string;
 }
 
-/** Makes our routes on the node's own link exactly these; those of the tunnel are the tunnel's. */
-export async function applyRoutes(routes: readonly Route[]): Promise<void> {
+/**
+ * Makes our routes on the node's own link exactly these, and leaves some as they are; those of the tunnel are the tunnel's.
+ * Returns what keeps single routes from it.
+ */
+export async function applyRoutes(routes: readonly Route[], left: readonly Route[] = []): Promise<string[]> {
   const all = JSON.parse(
     (await run(["ip", "-json", "-4", "route", "show", "proto", ROUTE_PROTOCOL])) || "[]",
   ) as KernelRoute[];
   const present = all.filter(({ dev }) => dev !== DEVICE);
-  const stale = present.filter(({ dst }) => !routes.some(({ cidr }) => cidr === dst));
-  for (const { dst, dev } of stale)
-    await run(["ip", "-4", "route", "del", dst, ...(dev ? ["dev", dev] : []), "proto", ROUTE_PROTOCOL]);
+  const stale = present.filter(({ dst }) => ![...routes, ...left].some(({ cidr }) => cidr === dst));
   const missing = routes.filter(
     ({ cidr, via }) => !present.some(({ dst, gateway }) => dst === cidr && gateway === via),
   );
-  for (const { cidr, via } of missing) {
+  const kept = await eachAlone(
+    stale,
+    ({ dst }) => `the route to ${dst} stays`,
+    async ({ dst, dev }) => {
+      await run(["ip", "-4", "route", "del", dst, ...(dev ? ["dev", dev] : []), "proto", ROUTE_PROTOCOL]);
+    },
+  );
+  const refused = await eachAlone(missing, notReached, async ({ cidr, via }) => {
     await run(["ip", "-4", "route", "replace", cidr, "via", via, "proto", ROUTE_PROTOCOL]);
     log.info(`network: pods of ${cidr} are reached by ${via}`);
-  }
+  });
+  return [...kept, ...refused];
 }
 
-/** Takes back everything that the agent made in the kernel. */
+/** Takes back everything that the agent made in the kernel. @throws if a route stays */
 export async function removeNetwork(): Promise<void> {
-  await applyRoutes([]);
+  const kept = await applyRoutes([]);
   await removeTunnel();
   await run(["nft", "-f", "-"], { input: `table ip ${TABLE}\ndelete table ip ${TABLE}\n` });
+  if (kept.length > 0) throw new Error(kept.join("; "));
 }

@@ -5,6 +5,7 @@
 import { run, ToolError } from "../base/run.ts";
 import { toNumber } from "./cidr.ts";
 import type { Route } from "./plan.ts";
+import { eachAlone, notReached } from "./ways.ts";
 
 export const DEVICE = "cantrip-vxlan";
 /** Marks our routes, so that no other route is ever touched. */
@@ -60,8 +61,7 @@ export async function applyTunnel({ address, podCidr, link, remotes }: Tunnel): 
   await ensureDevice(address, link);
   await run(["ip", "address", "replace", `${hopOf(podCidr)}/32`, "dev", DEVICE]);
   await forgetOthers(remotes);
-  for (const remote of remotes) await teach(remote);
-  return [];
+  return eachAlone(remotes, notReached, teach);
 }
 
 async function ensureDevice(address: string, { name, mtu }: Tunnel["link"]): Promise<void> {

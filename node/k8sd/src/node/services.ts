@@ -41,10 +41,22 @@ export const unitOf = (service: string) => `snap.k8s.${service}.service`;
 const units = (services: readonly string[]) => services.map(unitOf);
 
 /** Starts units and returns at once; who needs a service asks that service. */
-export const start = (...services: Service[]) =>
-  run(["systemctl", "start", "--no-block", ...units(services)]);
-export const restart = (...services: Service[]) =>
-  run(["systemctl", "restart", "--no-block", ...units(services)]);
+export async function start(...services: Service[]): Promise<void> {
+  await takeChangedUnits(services);
+  await run(["systemctl", "start", "--no-block", ...units(services)]);
+}
+
+export async function restart(...services: Service[]): Promise<void> {
+  await takeChangedUnits(services);
+  await run(["systemctl", "restart", "--no-block", ...units(services)]);
+}
+
+/** An operator's drop-in counts from the next start on, also if systemd was not told to read it. */
+async function takeChangedUnits(services: readonly Service[]): Promise<void> {
+  const show = ["systemctl", "show", "--property=NeedDaemonReload", "--value"] as const;
+  const answers = await run([...show, ...units(services)]);
+  if (answers.split("\n").includes("yes")) await run(["systemctl", "daemon-reload"], { timeoutMs: 60_000 });
+}
 
 /** Stops units and waits until their processes are gone (containers outlive kubelet and containerd). */
 export async function stop(...services: Service[]): Promise<void> {

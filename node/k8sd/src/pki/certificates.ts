@@ -12,6 +12,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { isIP } from "node:net";
+import { now } from "../base/clock.ts";
 
 export interface KeyPair {
   /** PEM. */
@@ -87,8 +88,8 @@ async function importKeys(pem: string) {
 }
 
 const validity = (lifetimeMs: number) => ({
-  notBefore: new Date(Date.now() - BACKDATED_MS),
-  notAfter: new Date(Date.now() + lifetimeMs),
+  notBefore: new Date(now() - BACKDATED_MS),
+  notAfter: new Date(now() + lifetimeMs),
 });
 const serialNumber = () => `00${randomBytes(15).toString("hex")}`;
 const nameOf = ({ commonName, organizations = [] }: Subject) => [
@@ -149,7 +150,7 @@ async function certify(
     serialNumber: serialNumber(),
     subject: nameOf(subject),
     issuer: issuer.subjectName.toJSON(),
-    ...validity(Math.min(lifetimeMs, issuer.notAfter.getTime() - Date.now())),
+    ...validity(Math.min(lifetimeMs, issuer.notAfter.getTime() - now())),
     signingAlgorithm: algorithm,
     publicKey,
     signingKey: privateKey,

@@ -74,13 +74,17 @@ export class Renewal {
     return `this node's own certificate ended at ${facts.expires.toISOString()}, and with it its right to ask for another: remove it (k8s remove-node ${identity.name} --force on a control plane) and let it join anew`;
   }
 
-  /** Each keeps the lifetime that it was given. */
+  /** Each keeps the lifetime that it was given. @throws at the end, if some could not be read */
   async #refreshDue() {
     const { paths } = this.#task;
+    const unreadable: string[] = [];
     const byLifetime = new Map<number, string[]>();
     for (const leaf of leavesOf(this.#task.identity())) {
-      const facts = await leafFacts(paths, leaf);
-      if (!isDue(facts, this.#task.now())) continue;
+      const facts = await leafFacts(paths, leaf).catch((error: unknown) => {
+        unreadable.push(messageOf(error));
+        return undefined;
+      });
+      if (!facts || !isDue(facts, this.#task.now())) continue;
       if (!isRenewable(this.#task.identity(), leaf)) {
         log.warning(
           `certificate ${leaf.name} was brought from outside and ends at ${facts.expires.toISOString()}: bring a new one (k8s refresh-certs --external-certificates FILE)`,
@@ -91,5 +95,6 @@ export class Renewal {
       byLifetime.set(lifetimeMs, [...(byLifetime.get(lifetimeMs) ?? []), leaf.name]);
     }
     for (const [lifetimeMs, names] of byLifetime) await this.#task.refresh(names, lifetimeMs);
+    if (unreadable.length > 0) throw new Error(unreadable.join("; "));
   }
 }

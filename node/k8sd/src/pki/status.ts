@@ -1,6 +1,7 @@
 /** Expiry of every certificate of this node, etcd's and the daemon's own too. */
 import { join } from "node:path";
 import type { CertificatesStatusResponse } from "@cantrip/metadata/k8sd";
+import { messageOf } from "../base/errors.ts";
 import { readIfExists } from "../base/files.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
@@ -20,7 +21,7 @@ export const isRenewable = (
   { name, authority }: Leaf,
 ): boolean => !supplied.includes(name) && !externalAuthorities.includes(authority);
 
-/** What a certificate on disk says. @throws if it is missing */
+/** What a certificate on disk says. @throws if it is missing, or is none */
 export async function leafFacts(
   paths: Paths,
   { place, file }: Pick<Leaf, "place" | "file">,
@@ -28,14 +29,27 @@ export async function leafFacts(
   const path = join(paths[place], `${file}.crt`);
   const text = await readIfExists(path);
   if (text === undefined) throw new Error(`Cannot read ${path}: expected this node's certificate there`);
-  return factsOf(text);
+  try {
+    return factsOf(text);
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: expected a certificate (PEM), got something else`, { cause });
+  }
 }
 
+/** One that cannot be read is a problem of its own: it hides no other. */
 export async function certificatesStatus(
   paths: Paths,
   identity: Identity,
 ): Promise<CertificatesStatusResponse> {
-  const isWorker = identity.role === "worker";
+  const problems: string[] = [];
+  const each = async <T, S>(subjects: readonly T[], stateOf: (subject: T) => Promise<S>): Promise<S[]> => {
+    const states = await Promise.allSettled(subjects.map(stateOf));
+    return states.flatMap((state) => {
+      if (state.status === "fulfilled") return [state.value];
+      problems.push(messageOf(state.reason));
+      return [];
+    });
+  };
   const leaf = async (one: Leaf) => {
     const { expires, issuer } = await leafFacts(paths, one);
     return {
@@ -51,8 +65,11 @@ export async function certificatesStatus(
     const key = await readIfExists(join(paths[place], `${file}.key`));
     return { name: commonName, expires: inSeconds(expires), "externally-managed": key === undefined };
   };
+  const certificates = await each(leavesOf(identity), leaf);
+  const authorities = await each(identity.role === "worker" ? [] : authoritiesOf(identity), authority);
   return {
-    certificates: await Promise.all(leavesOf(identity).map(leaf)),
-    "certificate-authorities": isWorker ? [] : await Promise.all(authoritiesOf(identity).map(authority)),
+    certificates,
+    "certificate-authorities": authorities,
+    ...(problems.length > 0 && { problems }),
   };
 }

@@ -22,6 +22,7 @@ export type Caller = { readonly kind: "local" } | NodeCaller | { readonly kind: 
 
 export interface Endpoint<B = never> {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** A segment such as `<name>` stands for any one. */
   readonly path: string;
   /** Whom it serves; by default the socket and other control planes. */
   readonly for?: (caller: Caller) => boolean;
@@ -79,14 +80,26 @@ export class Router {
   }
 
   #find(method: string, path: string): Endpoint<never> {
-    const found = this.#endpoints.get(`${method} ${path}`);
-    if (found) return found;
+    const exact = this.#endpoints.get(`${method} ${path}`);
+    if (exact) return exact;
     if (!METHODS.has(method)) throw new ApiError(404, `Method '${method.slice(0, 32)}' not found`);
-    const known = [...this.#endpoints.values()].some((endpoint) => endpoint.path === path);
-    throw known
-      ? new ApiError(501, `method ${method} is not implemented for ${path}`)
+    const there = [...this.#endpoints.values()].filter((endpoint) => isAt(endpoint.path, path));
+    const found = there.find((endpoint) => endpoint.method === method);
+    if (found) return found;
+    throw there.length > 0
+      ? new ApiError(501, `method ${method} is not implemented for ${path.slice(0, 128)}`)
       : new ApiError(404, `not found: ${path.slice(0, 128)}`);
   }
+}
+
+/** Whether a request's path is an endpoint's, in which `<name>` stands for any one segment. */
+function isAt(pattern: string, path: string): boolean {
+  if (!pattern.includes("<")) return pattern === path;
+  const [expected, segments] = [pattern.split("/"), path.split("/")];
+  return (
+    expected.length === segments.length &&
+    expected.every((part, at) => (part.startsWith("<") ? segments[at] !== "" : part === segments[at]))
+  );
 }
 
 function parseBody<B>(schema: Schema<B>, text: string): B {

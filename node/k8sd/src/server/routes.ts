@@ -92,14 +92,22 @@ const NOT_YET = [
 /** What the reference's daemons say to each other, mostly about a database that this one does not have. */
 const CLUSTERING = [
   ["GET", "/core/1.0/cluster"],
+  ["DELETE", "/core/1.0/cluster/<name>"],
   ["GET", "/core/1.0/daemon"],
+  ["DELETE", "/core/1.0/tokens/<name>"],
+  ["PUT", "/core/1.0/certificates/<name>"],
   ["GET", "/core/control/tokens"],
   ["POST", "/core/control/tokens"],
   ["POST", "/core/control"],
   ["POST", "/core/control/shutdown"],
   ["POST", "/core/internal/cluster"],
+  ["PUT", "/core/internal/cluster/<name>"],
   ["POST", "/core/internal/heartbeat"],
+  ["POST", "/core/internal/truststore"],
+  ["DELETE", "/core/internal/truststore/<name>"],
+  ["POST", "/core/internal/hooks/<name>"],
   ["POST", "/core/internal/sql"],
+  ["GET", "/core/internal/database"],
 ] as const;
 
 export function routes(daemon: Daemon): Router {
@@ -273,7 +281,7 @@ export function routes(daemon: Daemon): Router {
     path: at(JOINED_PATH),
     for: nodeDaemon,
     body: object({}),
-    handle: (_, caller) => confirmJoined(daemon.controlPlane(), (caller as NodeCaller).name),
+    handle: (_, caller) => confirmJoined(daemon.controlPlane(), caller as NodeCaller),
   });
   router.add({
     method: "POST",

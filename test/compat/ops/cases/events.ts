@@ -1,4 +1,5 @@
 /** Every kind of event: that it comes, and with what. */
+import type { State } from "../../../../lib/src/testing/state.ts";
 import type { Case } from "../twins.ts";
 import { appSecret, follower, one, remoteSecret, world } from "./world.ts";
 
@@ -14,19 +15,7 @@ const lifecycle = [
   "remove",
 ];
 const relation = (kind: string, more: object = {}) => ({ hook: `db-relation-${kind}`, relation: 3, ...more });
-const storageEnv = {
-  JUJU_STORAGE_ID: "data/1",
-  JUJU_STORAGE_LOCATION: "/srv/data/1",
-  JUJU_STORAGE_KIND: "filesystem",
-};
-const storageAnswers = {
-  "storage-list": { stdout: '["data/0","data/1"]\n' },
-  "storage-get --format=json -s data/0": { stdout: '{"kind":"filesystem","location":"/srv/data/0"}\n' },
-  "storage-get --format=json -s data/1": { stdout: '{"kind":"filesystem","location":"/srv/data/1"}\n' },
-  "storage-get -s data/0": { stdout: '"/srv/data/0"\n' },
-  "storage-get -s data/1": { stdout: '"/srv/data/1"\n' },
-  "storage-add": {},
-};
+const storing: State = { ...world, storage: { "data/0": "/srv/data/0", "data/1": "/srv/data/1" } };
 
 export const eventCases: readonly Case[] = [
   ...lifecycle.map((event) => one(`${event} sets a status`, event, [["facts"], ["status", "active", event]])),
@@ -87,17 +76,16 @@ export const eventCases: readonly Case[] = [
     ["facts"],
     ["event-remove-revision"],
   ]),
-  one("storage attached", "data-storage-attached", [["facts"], ["location"]], {
-    env: storageEnv,
-    answers: storageAnswers,
+  one("storage attached", { hook: "data-storage-attached", storage: "data/1" }, [["facts"], ["location"]], {
+    given: storing,
   }),
-  one("storage detaching", "data-storage-detaching", [["facts"], ["storage", "data"]], {
-    env: storageEnv,
-    answers: storageAnswers,
-  }),
-  one("more storage is asked for", "config-changed", [["storage-request", "data", 2]], {
-    answers: storageAnswers,
-  }),
+  one(
+    "storage detaching",
+    { hook: "data-storage-detaching", storage: "data/1" },
+    [["facts"], ["storage", "data"]],
+    { given: storing },
+  ),
+  one("more storage is asked for", "config-changed", [["storage-request", "data", 2]], { given: storing }),
   one("an action has parameters and their defaults", { action: "backup", params: { depth: 3 } }, [["facts"]]),
   one("an action by the name of a hook is no hook", { action: "start" }, [
     ["facts"],

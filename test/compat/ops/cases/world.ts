@@ -25,7 +25,14 @@ export const world: State = {
   ],
   secrets: [
     { id: remoteSecret, content: { password: "old" }, latest: { password: "new" } },
-    { id: appSecret, owner: "application", label: "mine", content: { token: "abc" }, revision: 2 },
+    {
+      id: appSecret,
+      owner: "application",
+      label: "mine",
+      content: { token: "abc" },
+      revision: 2,
+      obsolete: [1],
+    },
     { id: unitSecret, owner: "unit", label: "own", content: { token: "def" } },
   ],
   resources: { package: "/srv/package.tar" },

@@ -13,25 +13,36 @@ export interface Pinged {
   readonly word: string;
 }
 
+/** What it follows, and where it writes down what it saw. */
+export interface Notes {
+  readonly script: Script;
+  readonly see: (line: string) => void;
+}
+
+const inFiles = (charmDir: string): Notes => ({
+  script: JSON.parse(readFileSync(join(charmDir, "script.json"), "utf8")) as Script,
+  see: (line) => appendFileSync(join(charmDir, "seen.jsonl"), line),
+});
+
 export class TwinCharm extends Charm {
   readonly pinged = new EventSource<Pinged>("pinged");
-  readonly #script: Script;
+  readonly #notes: Notes;
 
-  constructor(framework: Framework) {
+  constructor(framework: Framework, notes?: Notes) {
     super(framework);
-    this.#script = JSON.parse(readFileSync(join(this.charmDir, "script.json"), "utf8")) as Script;
+    this.#notes = notes ?? inFiles(this.charmDir);
     const follow = (event: HookEvent | Pinged): Promise<void> => this.follow(event);
-    for (const event of Object.keys(this.#script))
+    for (const event of Object.keys(this.#notes.script))
       framework.observe(new EventSource<HookEvent>(event), follow, { as: "follow" });
   }
 
   see(what: string, value: unknown): void {
-    appendFileSync(join(this.charmDir, "seen.jsonl"), `${JSON.stringify([what, value])}\n`);
+    this.#notes.see(`${JSON.stringify([what, value])}\n`);
   }
 
   async follow(event: HookEvent | Pinged): Promise<void> {
     this.see("event", event.name);
-    for (const op of this.#script[event.name] ?? []) await this.perform(event, op);
+    for (const op of this.#notes.script[event.name] ?? []) await this.perform(event, op);
   }
 
   async perform(event: HookEvent | Pinged, [name, ...args]: Op): Promise<void> {
