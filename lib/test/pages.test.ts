@@ -1,6 +1,6 @@
 /**
  * The code in the pages is the code that is tested. The guide's example lies in `tutorial/`, a folder for each page that changes
- * it; a block names the file that it is a part of, and what a page does not show is as in the step before.
+ * the charms; a block names the file that it is a part of, and what a page does not show is as in the step before.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -23,13 +23,11 @@ const steps = readdirSync(join(import.meta.dirname, "tutorial")).toSorted();
 const pages = readdirSync(guide)
   .filter((name) => /^\d/.test(name))
   .toSorted();
-const code = new Set(["ts", "yaml", "python"]);
+const code = new Set(["ts", "yaml"]);
 
-/** The files that a page shows: its step's, or those of the last step before it; by their path in the checkout from page 8 on. */
-function folderOf(page: string): string {
-  const step = steps.find((name) => Number.parseInt(name) === Number.parseInt(page));
-  return step === undefined ? top : join(import.meta.dirname, "tutorial", step);
-}
+/** What a page shows is of its step, or of the last one before it. */
+const stepOf = (page: string): string =>
+  steps.findLast((name) => Number.parseInt(name) <= Number.parseInt(page)) ?? "";
 
 describe("the readme's example is the one that is tested", () => {
   const blocks = blocksOf(read(import.meta.dirname, "..", "README.md")).filter(({ language }) =>
@@ -58,7 +56,10 @@ describe.each(pages)("the guide: %s", (page) => {
   test.each(shown.map((block) => [titleOf(block), block] as const))(
     "shows what is tested: %s",
     (_, block) => {
-      expect(isRegionOf(block.text, read(folderOf(page), block.about)), block.text).toBe(true);
+      expect(
+        isRegionOf(block.text, read(import.meta.dirname, "tutorial", stepOf(page), block.about)),
+        block.text,
+      ).toBe(true);
     },
   );
 
@@ -88,8 +89,7 @@ describe.each(pages)("the guide: %s", (page) => {
 });
 
 describe.each(steps.map((step, n) => [step, steps[n - 1]] as const))("step %s", (step, before) => {
-  const page = pages.find((name) => Number.parseInt(name) === Number.parseInt(step)) ?? "";
-  const blocks = page === "" ? [] : blocksOf(read(guide, page));
+  const blocks = pages.filter((page) => stepOf(page) === step).flatMap((page) => blocksOf(read(guide, page)));
   const old =
     before === undefined
       ? new Map<string, string>()

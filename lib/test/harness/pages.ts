@@ -1,6 +1,6 @@
 /** Pages for readers, and the code in them: what a fence is about is said behind its language. */
-import { readFileSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 
 export interface Block {
   readonly language: string;
@@ -39,13 +39,16 @@ export function anchorsOf(page: string): string[] {
   );
 }
 
-/** The files below a folder by their path in it. */
+/** The files below a folder by their path in it; what is a link counts as what it leads to. */
 export function filesBelow(folder: string): Map<string, string> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map(({ name, parentPath }) => join(parentPath, name));
-  return new Map(paths.toSorted().map((path) => [relative(folder, path), readFileSync(path, "utf8")]));
+  const found = readdirSync(folder)
+    .toSorted()
+    .flatMap((name): [string, string][] => {
+      const path = join(folder, name);
+      if (!statSync(path).isDirectory()) return [[name, readFileSync(path, "utf8")]];
+      return [...filesBelow(path)].map(([below, text]) => [join(name, below), text]);
+    });
+  return new Map(found);
 }
 
 /** Whether a text is one or more whole lines of another, one after the other. */

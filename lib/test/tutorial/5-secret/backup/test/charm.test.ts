@@ -7,10 +7,8 @@ const dispatch = dispatcher(new URL("..", import.meta.url));
 const id = "csecretoftheshare001";
 const units = { "share/0": { address: "192.0.2.7", port: "873", module: "backup" } };
 const appData = { "secret-id": `secret:${id}` };
-const ready = {
-  relations: [{ endpoint: "share", units, appData }],
-  secrets: [{ id, label: "share", content: { password: "first" } }],
-};
+const secret = { id, label: "share", content: { password: "first" } };
+const ready = { relations: [{ endpoint: "share", units, appData }], secrets: [secret] };
 
 test("without a share the operator is asked for one", async () => {
   const then = await dispatch(BackupCharm, "install", {}, { fakes: new MemoryMachine() });
@@ -38,7 +36,7 @@ test("with a share the copy is scheduled, until the relation ends", async () => 
 
 test("a new password is taken over", async () => {
   const machine = new MemoryMachine();
-  const given = { ...ready, secrets: [{ ...ready.secrets[0]!, latest: { password: "second" } }] };
+  const given = { ...ready, secrets: [{ ...secret, latest: { password: "second" } }] };
   await dispatch(BackupCharm, "config-changed", given, { fakes: machine });
   expect(machine.files.get("/etc/backup.password")).toBe("first\n");
   await dispatch(BackupCharm, "secret-changed", given, { fakes: machine });
