@@ -157,6 +157,17 @@ function commandsIn(blocks: readonly Block[], about: string): string[] {
     .map((line) => line.replace(/ +#.*$/, ""));
 }
 
+test("the framework has what the page on porting names", () => {
+  const ours = read(guide, "9-porting.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .flatMap((row) => [...(row.split(" | ")[1] ?? "").matchAll(/`[^`]+`/g)].flat())
+    .flatMap((text) => [...text.matchAll(/\.(\w+)/g)].map(([, name = ""]) => name));
+  const known = new Set(read(guide, "reference.md").match(/\w+/g));
+  expect(ours).toContain("setStatus");
+  expect(ours.filter((name) => !known.has(name))).toEqual([]);
+});
+
 test("the types of the example's charms are up to date", () => {
   const script = join(top, "metadata", "scripts", "charm-types.ts");
   const charms = globSync("lib/test/tutorial/*/share/src/generated", { cwd: top }).map((path) =>
