@@ -41,7 +41,7 @@ const charms = [
   "charms/k8s",
   "charms/k8s-worker",
   "lib/test/charms/greeter",
-  "lib/test/tutorial/7-testing/share",
+  "lib/test/tutorial/6-state/share",
 ];
 
 if ("missing" in charmcraft)
