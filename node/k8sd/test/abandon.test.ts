@@ -91,6 +91,14 @@ test.each(["another secret", "another key"])("%s takes nothing back", async (wha
   expect((await store.nodes()).map(({ state }) => state)).toEqual(["joined"]);
 });
 
+test("whoever has seen the key's public half alone takes nothing back", async () => {
+  const der = Buffer.from(request.replace(/-----[^-]+-----|\s/g, ""), "base64");
+  der[der.length - 1]! ^= 1;
+  const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString("base64")}\n-----END CERTIFICATE REQUEST-----\n`;
+  await expect(abandon(plane, { name, secret, request: forged })).rejects.toMatchObject({ code: 400 });
+  expect(await store.nodes()).toEqual([row]);
+});
+
 test("a late word of an older life does not touch the node that has the name now", async () => {
   const now: NodeRow = { ...row, credential: "b2", admittedWith: { tokenHash: "00", keyHash: "00" } };
   await store.update<NodeRow>(store.nodeKey(name), () => now);

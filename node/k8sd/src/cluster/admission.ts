@@ -31,7 +31,8 @@ import {
 import { authorityOf, callPeer, ownTls } from "./peer.ts";
 import { decodeToken, type JoinToken } from "./tokens.ts";
 
-const GIVE_UP_MS = 60_000;
+/** Longer than a control plane waits for its turn to change etcd's members, and then changes them. */
+const GIVE_UP_MS = 90_000;
 
 const keyFile = (paths: Paths, request: CertificateRequestName) =>
   request === "k8sd" ? joinPath(paths.certificates, "server.key") : joinPath(paths.pki, `${request}.key`);

@@ -73,7 +73,9 @@ async function reserve(
     throw new ApiError(400, `node name already exists: ${name}`);
   const row = await plane.store.update<NodeRow>(plane.store.nodeKey(name), (current) => {
     if (current && (current.state !== "joining" || current.role !== role)) return undefined;
-    const credential = current?.credential ?? randomBytes(8).toString("hex");
+    // Another key is another life: what is revoked of the one must not take the other along.
+    const isSame = current?.admittedWith?.keyHash === joining.admittedWith?.keyHash;
+    const credential = (isSame && current?.credential) || randomBytes(8).toString("hex");
     return { ...joining, state: "joining", credential, admittedAt: now() };
   });
   if (row?.state !== "joining" || row.role !== role)
@@ -205,7 +207,7 @@ export async function abandon(plane: ControlPlane, { name, secret, request }: Ab
   const holdsToken = await tokens.isHeldBy(name, proof);
   if (!wasAdmitted && !holdsToken) throw new ApiError(401, "invalid token");
   if (wasAdmitted) await forgetNode(plane, row, true);
-  if (holdsToken) await tokens.unbind(name);
+  if (holdsToken) await tokens.unbind(name, proof.keyHash);
   log.info(`the join of ${name} was abandoned`);
 }
 

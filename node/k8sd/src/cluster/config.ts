@@ -35,8 +35,11 @@ export async function setClusterConfig(
   { config = {}, datastore }: SetClusterConfigRequest,
 ): Promise<void> {
   // Before anything is changed: what is refused leaves the datastore as it was, too.
-  const before = await plane.store.config();
-  refuseProblems(plane, before, mergeConfig(before, config));
+  // With servers alone nothing is asked: those that the store lies on may be gone.
+  if (Object.keys(config).length > 0) {
+    const before = await plane.store.config();
+    refuseProblems(plane, before, mergeConfig(before, config));
+  }
   if (datastore) await setDatastore(plane, datastore);
   await plane.store.update<UserFacingClusterConfig>("config", (current = {}) => {
     const merged = mergeConfig(current, config);

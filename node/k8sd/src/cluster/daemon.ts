@@ -59,6 +59,7 @@ import {
   isBeyondReturn,
   planRecovery,
   recover,
+  tidyRecovery,
   type RecoveryPlan,
   type RecoveryResult,
 } from "./recovery.ts";
@@ -131,8 +132,8 @@ export class Daemon {
       return;
     }
     if (!this.#identity) return;
-    if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
+    if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
     await claimMachine(this.paths);
     await this.#repair(this.#identity);
     await this.#enter(this.#identity);
@@ -157,9 +158,9 @@ export class Daemon {
   joined(): Identity {
     if (this.#unreadable) throw new ApiError(500, this.#unreadable);
     if (!this.#identity) throw new ApiError(503, NOT_INITIALIZED);
-    if (this.#identity.superseded) throw new ApiError(503, supersededText(this.#identity));
     if (this.#operation) throw new ApiError(503, `an operation is under way on this node (${this.underWay})`);
     if (this.#identity.journal) throw new ApiError(503, unfinishedText(this.#identity.journal));
+    if (this.#identity.superseded) throw new ApiError(503, supersededText(this.#identity));
     return this.#identity;
   }
 
@@ -225,7 +226,13 @@ export class Daemon {
     const names = await checkedUpdate(this.paths, identity, config);
     // First: a daemon that is killed here must not take the operator's files for its own and make them anew.
     await this.#note({ supplied: [...new Set([...identity.supplied, ...names])] });
-    await this.#part.takeCertificates(config);
+    try {
+      await this.#part.takeCertificates(config);
+    } catch (error) {
+      // Else what is still ours would never be made anew.
+      await this.#note({ supplied: identity.supplied });
+      throw error;
+    }
   }
 
   /** What was asked for once is in every later certificate, too. */
@@ -244,9 +251,13 @@ export class Daemon {
   async restore(request: NodeRequest): Promise<void> {
     if (this.#operation?.kind === "restore" && this.#operation.name === request.name)
       return this.#operation.done;
+    const document = await openedSnapshot(this.paths);
+    // Its leave would take the snapshot along.
+    if (this.#identity?.journal?.operation === "leave")
+      throw new ApiError(400, unfinishedText(this.#identity.journal));
     if (!this.#isVacant()) throw new ApiError(400, ALREADY_BOOTSTRAPPED);
     this.#refuseWhileBusy();
-    return this.#beginAnew(beginRestore(request, await openedSnapshot(this.paths)));
+    return this.#beginAnew(beginRestore(request, document));
   }
 
   /** What a recovery here would be; changes nothing. One that failed beyond return can only go on. */
@@ -266,7 +277,10 @@ export class Daemon {
       const at = failed?.journal.at ?? seconds();
       const journal: Journal = { operation: "recover", timeoutMs: boundedTimeout(timeoutMs), at };
       const recovering: Identity = { ...(failed?.identity ?? this.joined()), journal };
-      await this.#begin(recovering, () => this.#record(recovering));
+      await this.#begin(recovering, async () => {
+        if (!failed) await tidyRecovery(this.paths);
+        await this.#record(recovering);
+      });
     } else await this.#operation.done;
     return this.#recovered;
   }
@@ -300,8 +314,7 @@ export class Daemon {
   #beginAnew(identity: Identity): Promise<void> {
     const left = this.#identity;
     return this.#begin(identity, async () => {
-      if (left)
-        await this.#dissolve(left, left.journal?.operation === "leave" ? left.journal.undone : undefined);
+      if (left) await this.#end(left, left.journal?.operation === "leave" ? left.journal.undone : undefined);
       await checkMachine(this.paths, identity);
       await this.#record(identity);
     });
@@ -333,7 +346,7 @@ export class Daemon {
 
   async #perform(operation: Operation, identity: Identity) {
     const journal = identity.journal!;
-    if (journal.operation === "leave") return void (await this.#dissolve(identity, journal.undone));
+    if (journal.operation === "leave") return this.#end(identity, journal.undone);
     if (journal.operation === "recover") return this.#recoverAlone(operation, identity, journal);
     const progress = progressOf(operation, journal.timeoutMs);
     try {
@@ -349,6 +362,11 @@ export class Daemon {
       const isKnown = await this.#undo(identity, journal, failure);
       throw isKnown ? failure : withRemains(failure, identity);
     }
+  }
+
+  /** Dissolves where nobody waits for the reason; what stays elsewhere is in the log. */
+  async #end(identity: Identity, undone?: Journal): Promise<void> {
+    if (!(await this.#dissolve(identity, undone))) log.warning(remainsText(identity));
   }
 
   /** @throws Error with both failures */
@@ -375,6 +393,8 @@ export class Daemon {
       );
       this.#recovered = result;
       await this.#record(settled(heir));
+      // Only now: without it a repetition would begin at the old data.
+      await tidyRecovery(this.paths).catch((error: unknown) => log.warning(messageOf(error)));
       log.info(`recovered: revision ${result.revision} is kept, ${result.discarded} entries are discarded`);
     } catch (error) {
       log.error(`recovery failed while ${operation.step}: ${messageOf(error)}`);
@@ -449,6 +469,8 @@ export class Daemon {
 
   /** Under an operation they wait for its end. */
   #adopt(settings: ClusterSettings) {
+    // The last word of a cluster that this node has left.
+    if (!this.#identity || this.#identity.journal?.operation === "leave") return;
     this.#wanted = settings;
     this.#adoption.request();
   }
@@ -465,6 +487,8 @@ export class Daemon {
       await this.#part?.takeSettings(before.settings);
     } catch (error) {
       log.error(`the cluster's settings could not be taken: ${messageOf(error)}; trying again`);
+      // All of it again: noted as taken, nobody would.
+      await this.#note({ settings: before.settings }).catch((cause: unknown) => log.error(messageOf(cause)));
       this.#adoptAgain = setTimeout(() => this.#adoption.request(), ADOPT_AGAIN_MS).unref();
     }
   }
@@ -530,9 +554,14 @@ export class Daemon {
     const isKnown = undone?.operation !== "join" || (await giveUp(this.paths, identity, undone.token));
     if (undone?.operation === "bootstrap" && identity.datastore.type === "external")
       await releaseExternal(this.paths, identity);
-    await leave(this.paths);
+    try {
+      await leave(this.paths);
+    } catch (error) {
+      throw isKnown ? error : withRemains(error as Error, identity);
+    }
     this.#lastIdentity = identity;
     this.#identity = undefined;
+    this.#wanted = undefined;
     this.#peers = [];
     await this.#onMembership(undefined);
     log.info("this node belongs to no cluster");
@@ -560,11 +589,11 @@ const unfinishedText = ({ operation }: Journal): string =>
     ? "the recovery of this node failed halfway and has to go on: k8s recover"
     : "this node could not leave its cluster completely; the next bootstrap or join of it, or a new start of k8sd, tries again";
 
-const withRemains = (failure: Error, { name }: Identity): Error =>
-  new Error(
-    `${failure.message}; the cluster could not be told, and may list this node: there, k8s remove-node ${name} --force takes it away`,
-    { cause: failure },
-  );
+const remainsText = ({ name }: Identity): string =>
+  `the cluster could not be told, and may list this node: there, k8s remove-node ${name} --force takes it away`;
+
+const withRemains = (failure: Error, identity: Identity): Error =>
+  new Error(`${failure.message}; ${remainsText(identity)}`, { cause: failure });
 
 /** A failure with the state of the services, which is mostly its reason. */
 async function withServices(error: unknown, step: string, identity: Identity): Promise<Error> {

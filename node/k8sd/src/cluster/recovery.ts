@@ -129,7 +129,12 @@ const workOf = ({ recovery }: Paths, at: number): Work => ({
 });
 
 /** True from the point on at which only going on makes sense. */
-export const isBeyondReturn = (paths: Paths): boolean => existsSync(join(paths.recovery, "swapped"));
+export const isBeyondReturn = (paths: Paths): boolean =>
+  ["old", "swapped"].some((name) => existsSync(join(paths.recovery, name)));
+
+/** Takes away what a recovery worked with: once its end is recorded, and before another one begins. */
+export const tidyRecovery = (paths: Paths): Promise<void> =>
+  rm(paths.recovery, { recursive: true, force: true });
 
 /** Each step finds what an earlier run of it has left. */
 export async function recover(
@@ -152,7 +157,6 @@ export async function recover(
   const heir = { ...identity, generation: identity.generation + 1, peers: [`${identity.address}:6400`] };
   const alone = await succeed(paths, heir, started, progress);
   const result = JSON.parse(await readFile(work.result, "utf8")) as RecoveryResult;
-  await rm(work.folder, { recursive: true });
   return { identity: alone, result };
 }
 

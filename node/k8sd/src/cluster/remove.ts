@@ -54,7 +54,10 @@ export async function forgetNode(plane: ControlPlane, row: NodeRow, force: boole
   }
   await revoke(plane, row, force);
   await tolerating(force, () => kube.delete(`/api/v1/nodes/${row.name}`));
-  await store.commit([{ key: store.nodeKey(row.name), value: undefined }]);
+  // The name may have been given to another node meanwhile.
+  const latest = await store.read<NodeRow>(store.nodeKey(row.name));
+  if (latest?.value.credential === row.credential)
+    await store.commit([{ key: store.nodeKey(row.name), value: undefined, expected: latest.revision }]);
 }
 
 /** By this key API servers keep each other in the Service `kubernetes`; a removed one can no longer take itself out. */

@@ -123,9 +123,9 @@ export class Tokens {
     this.#store.commit([{ key: this.#store.tokenKey(name), value: undefined }]);
 
   /** Lets another key use the token: the one that had it has given up. */
-  async unbind(name: string): Promise<void> {
+  async unbind(name: string, keyHash: string): Promise<void> {
     await this.#store.update<TokenRow>(this.#store.tokenKey(name), (current) => {
-      if (current?.boundTo === undefined) return undefined;
+      if (current?.boundTo !== keyHash) return undefined;
       const { boundTo: _boundTo, ...unbound } = current;
       return unbound;
     });

@@ -207,10 +207,16 @@ function parsed10(x509: Awaited<ReturnType<typeof library>>, request: string) {
   }
 }
 
-/** SHA-256 of a request's public key (hexadecimal): what a join token is bound to. */
+/**
+ * SHA-256 of a request's public key (hexadecimal): what a join token is bound to. Its signature shows that whoever asks holds
+ * the key: the public half is shown to everyone. @throws TypeError
+ */
 export async function requestKeyHash(request: string): Promise<string> {
   const x509 = await library();
-  const identifier = await parsed10(x509, request).publicKey.getThumbprint("SHA-256", webcrypto);
+  const parsed = parsed10(x509, request);
+  if (!(await parsed.verify().catch(() => false)))
+    throw new TypeError("Cannot take a certificate request: its signature does not fit its key");
+  const identifier = await parsed.publicKey.getThumbprint("SHA-256", webcrypto);
   return Buffer.from(identifier).toString("hex");
 }
 
