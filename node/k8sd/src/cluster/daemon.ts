@@ -53,6 +53,7 @@ import { joinCluster } from "./join.ts";
 import { endContainers } from "./containers.ts";
 import { datastoreOf, releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
+import { removeOwnMember } from "./membership.ts";
 import { checkMachine } from "./preflight.ts";
 import {
   giveUpRecovery,
@@ -542,6 +543,7 @@ export class Daemon {
    * of which the cluster could not be told.
    */
   async #dissolve(identity: Identity, undone?: Journal): Promise<boolean> {
+    const latest = this.#identity ?? identity;
     const leaving: Identity = { ...identity, journal: { operation: "leave", ...(undone && { undone }) } };
     // A full disk, perhaps the reason, must not keep it from being undone: who is killed then tries once more what failed.
     await this.#record(leaving).catch((error: unknown) => log.warning(messageOf(error)));
@@ -552,6 +554,8 @@ export class Daemon {
     this.#part = undefined;
     // While etcd still runs here: its member is taken off the list first.
     const isKnown = undone?.operation !== "join" || (await giveUp(this.paths, identity, undone.token));
+    if (!isKnown && latest.role === "control-plane" && latest.datastore.type === "etcd")
+      await removeOwnMember(this.paths, latest).catch((error: unknown) => log.warning(messageOf(error)));
     if (undone?.operation === "bootstrap" && identity.datastore.type === "external")
       await releaseExternal(this.paths, identity);
     try {

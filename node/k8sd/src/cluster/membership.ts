@@ -306,6 +306,23 @@ export async function removeMemberOf(plane: ControlPlane, row: NodeRow, force: b
   }
 }
 
+/**
+ * A join is undone of which no control plane could be told: the member takes itself off the list while all still run, as one
+ * that just stops may cost the others their quorum.
+ */
+export async function removeOwnMember(paths: Paths, identity: Identity): Promise<void> {
+  const etcd = await etcdClient(paths, identity);
+  try {
+    const own = (await etcd.members()).find((member) => isOwn(identity, member));
+    if (!own) return;
+    await moveLeadershipFrom(etcd, own);
+    await etcd.removeMember(own.id);
+    log.info(`etcd: removed this node's own member ${own.name}`);
+  } finally {
+    etcd.close();
+  }
+}
+
 /** Another voter leads from now on, if this one did and there is another that works. */
 export async function moveLeadershipFrom(etcd: EtcdClient, member: Member): Promise<void> {
   const { leader } = await etcd.status();
