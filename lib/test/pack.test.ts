@@ -191,6 +191,13 @@ test("what will be regretted is warned about", async () => {
   expect(warnings).toEqual(['option "my_greeting" has underscores: hyphens are the custom']);
 });
 
+test("a runtime of another processor is refused, with what helps", async () => {
+  const other = process.arch === "x64" ? "arm64" : "amd64";
+  await expect(packed("bundled", { architecture: other })).rejects.toThrow(
+    new RegExp(`a runtime for \\w+, expected one for ${other}: give one with --node`),
+  );
+});
+
 test("a failed pack leaves no archive behind", async () => {
   const out = mkdtempSync(join(tmpdir(), "packed-"));
   await expect(

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,15 +27,32 @@ test("nothing was stored yet", () => {
   expect(fileStore(join(folder, "none")).read()).toEqual({ values: {}, notices: [] });
 });
 
-test.each(["", "{", "[]", '{"schema":2}', "\0"])(
+test.each(["", "{", "[]", "null", '{"schema":2}', "\0"])(
   "a file that is not ours is refused and kept: %o",
   (text) => {
     const path = join(folder, "state.json");
     writeFileSync(path, text);
-    expect(() => fileStore(path).read()).toThrow();
+    expect(() => fileStore(path).read()).toThrow(`Cannot read ${path}: expected `);
     expect(readFileSync(path, "utf8")).toBe(text);
   },
 );
+
+test("what does not fit on the disk is an error, and the old state stays", () => {
+  const path = join(folder, "state.json");
+  const data = { values: { a: 1 }, notices: [] };
+  fileStore(path).write(data);
+  const module = new URL("../src/framework/stored.ts", import.meta.url).href;
+  const program = `import { fileStore } from ${JSON.stringify(module)};
+fileStore(${JSON.stringify(path)}).write({ values: { a: "x".repeat(20_000) }, notices: [] });`;
+  // A limit on files meets a write as a disk does that is nearly full: it takes a part.
+  const { status, stderr } = spawnSync(
+    "sh",
+    ["-c", 'ulimit -f 8; exec "$0" --input-type=module -e "$1"', process.execPath, program],
+    { encoding: "utf8" },
+  );
+  expect([status, stderr]).toEqual([1, expect.stringContaining("EFBIG")]);
+  expect(fileStore(path).read()).toEqual(data);
+});
 
 test("stored values are copies, and only a difference is a change", () => {
   const stored = new StoredState({ list: [1] });

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What JSON can say. */
@@ -49,17 +49,28 @@ function readState(path: string): StoredData {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return nothing;
     throw error;
   }
-  const data = JSON.parse(text) as Partial<StoredData> & { schema?: unknown };
-  if (data.schema !== 1)
-    throw new Error(`Cannot read ${path}: expected schema 1, got ${JSON.stringify(data.schema)}`);
+  const data = parsed(path, text);
+  if (data?.schema !== 1)
+    throw new Error(`Cannot read ${path}: expected schema 1, got ${JSON.stringify(data?.schema)}`);
   return { values: data.values ?? {}, notices: data.notices ?? [] };
+}
+
+function parsed(path: string, text: string): (Partial<StoredData> & { schema?: unknown }) | null {
+  try {
+    return JSON.parse(text) as (Partial<StoredData> & { schema?: unknown }) | null;
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: expected JSON, which holds what this unit's charm stored`, {
+      cause,
+    });
+  }
 }
 
 /** Whole or not at all, whenever the machine stops: write beside, sync, rename, sync the directory. */
 function replaceFile(path: string, text: string): void {
   const beside = `${path}.new`;
   withDescriptor(beside, "w", (fd) => {
-    writeSync(fd, text);
+    // All of it, or an error: a single write may take less, on a full disk.
+    writeFileSync(fd, text);
     fsyncSync(fd);
   });
   renameSync(beside, path);

@@ -5,7 +5,7 @@ import { bundleCharm } from "./bundle.ts";
 import { dispatchScript } from "./dispatch-script.ts";
 import { definitionOf, yamlFiles } from "./documents.ts";
 import { warningsOf } from "./lint.ts";
-import { hostArchitecture, platformFor } from "./platform.ts";
+import { checkRuntime, hostArchitecture, platformFor } from "./platform.ts";
 import { readSource } from "./source.ts";
 
 export type Runtime = "bundled" | "host";
@@ -49,7 +49,10 @@ export async function charmContents(dir: string, options: ContentOptions = {}): 
   for (const [name, body] of await carriedFiles(dir)) files.set(name, body);
   const key = await keyOf(files, runtime === "bundled" ? nodeBinary : undefined);
   text("version", `${key.slice(0, 12)}\n`);
-  if (runtime === "bundled") files.set("runtime/node", { mode: 0o755, body: { path: nodeBinary } });
+  if (runtime === "bundled") {
+    await checkRuntime(nodeBinary, architecture);
+    files.set("runtime/node", { mode: 0o755, body: { path: nodeBinary } });
+  }
   return { name: source.project.name, platform: label, files, warnings: warningsOf(definition), key };
 }
 

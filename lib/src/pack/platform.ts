@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { CharmBase } from "@cantrip/metadata";
 import { PackError } from "./errors.ts";
@@ -70,4 +71,27 @@ function targetOf(
 function baseOf(base: string, architecture: string): CharmBase {
   const at = base.indexOf("@");
   return { name: base.slice(0, at), channel: base.slice(at + 1), architectures: [architecture] };
+}
+
+/** `e_machine` of ELF by architecture, as far as there are runtimes. */
+const machines: Readonly<Record<number, string>> = { 62: "amd64", 183: "arm64" };
+
+/**
+ * A runtime of another processor would fail in the unit's first hook. What is no ELF binary says nothing about processors.
+ * @throws PackError
+ */
+export async function checkRuntime(path: string, architecture: string): Promise<void> {
+  const file = await open(path);
+  try {
+    const header = Buffer.alloc(20);
+    await file.read(header, 0, header.length, 0);
+    const found = header.readUInt32BE(0) === 0x7f454c46 ? machines[header.readUInt16LE(18)] : architecture;
+    if (found !== architecture)
+      throw new PackError(
+        path,
+        `a runtime for ${found ?? "another processor"}, expected one for ${architecture}: give one with --node, or pack with --runtime host`,
+      );
+  } finally {
+    await file.close();
+  }
 }

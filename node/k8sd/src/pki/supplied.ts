@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { join } from "node:path";
+import { now } from "../base/clock.ts";
 import { ApiError } from "../base/errors.ts";
 import { writeAtomically } from "../base/files.ts";
 import type { AuthorityName, Identity } from "../base/identity.ts";
@@ -132,7 +133,7 @@ export async function checkedUpdate(paths: Paths, identity: Identity, config: Su
     node: identity,
     authorities: await readAuthorityCertificates(paths, identity),
     external: identity.externalAuthorities,
-    now: Date.now(),
+    now: now(),
   });
   // A worker makes none itself, and half a set would not say who renews the other half.
   const missing =
