@@ -1,7 +1,7 @@
 import { apply } from "./apply.ts";
 import type { Command } from "./commands.ts";
 import type { ModelEvent } from "./events.ts";
-import { placesOf, type Place } from "./places.ts";
+import { isFarReaching, placesOf, type Place } from "./places.ts";
 import { copy, put } from "./records.ts";
 import type { ModelState } from "./state.ts";
 
@@ -40,9 +40,8 @@ export class Draft {
 
   emit(event: ModelEvent): void {
     const frozen = copy(event);
-    const places = this.#copied ? [] : placesOf(this.#origin, frozen);
-    if (places) for (const place of places) this.#setAside(place);
-    else this.#copyAll();
+    if (!this.#copied && isFarReaching(frozen)) this.#copyAll();
+    else if (!this.#copied) for (const place of placesOf(this.#origin, frozen)) this.#setAside(place);
     apply(this.state, frozen);
     this.events.push(frozen);
   }

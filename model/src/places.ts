@@ -2,9 +2,11 @@
  * Where an event changes the state, so that a draft can take the change back without a copy of everything. A place that is
  * missing here would leak from a draft into the state: the tests' worlds compare it before and after every command.
  */
+import { applicationOfUnit } from "./entities.ts";
 import type { EventOf, EventType, ModelEvent } from "./events.ts";
+import { relationKind } from "./hook-kinds.ts";
 import { own } from "./records.ts";
-import type { Application, Databag, ModelState, Relation, Secret, Task, Unit, Uniter } from "./state.ts";
+import type { Application, Databag, HookInfo, ModelState, Secret, Task, Unit, Uniter } from "./state.ts";
 
 /** One value of one record. */
 export interface Place {
@@ -34,12 +36,16 @@ const COUNTED: ReadonlySet<EventType> = new Set<EventType>([
   "operation-started",
 ]);
 
-/** The places of an event; undefined if they may be anywhere. */
-export function placesOf(state: ModelState, event: ModelEvent): Place[] | undefined {
-  if (FAR_REACHING.has(event.type)) return undefined;
-  const find = own(special as Record<string, (state: ModelState, event: never) => Place[]>, event.type);
-  const places = find ? find(state, event as never) : named(state, event);
-  return COUNTED.has(event.type) ? [...places, ofModel(state, "counters", freshCounters)] : places;
+/** Whether the places of an event may be anywhere. */
+export const isFarReaching = ({ type }: ModelEvent): boolean => FAR_REACHING.has(type);
+
+type Places = Iterable<Place>;
+
+/** The places of an event, the outer ones first: each is to be set aside before the next is asked for, which may lie in its fresh value. */
+export function* placesOf(state: ModelState, event: ModelEvent): Places {
+  const find = own(special as Record<string, (state: ModelState, event: never) => Places>, event.type);
+  yield* find ? find(state, event as never) : named(state, event);
+  if (COUNTED.has(event.type)) yield inside(state, "counters", freshCounters);
 }
 
 const at = <Value>(
@@ -47,27 +53,39 @@ const at = <Value>(
   key: string | number,
   fresh: (value: Value) => Value,
 ): Place => ({ record, key, fresh });
-const ofModel = <Key extends keyof ModelState>(
-  state: ModelState,
+const inside = <Entity extends object, Key extends keyof Entity & string>(
+  entity: Entity,
   key: Key,
-  fresh: (value: ModelState[Key]) => ModelState[Key],
-): Place => ({ record: state as unknown as Place["record"], key, fresh });
+  fresh: (value: Entity[Key]) => Entity[Key],
+): Place => ({ record: entity as unknown as Place["record"], key, fresh });
 
-/** Events that do not say by a name what they change. */
-const special: { readonly [Type in EventType]?: (state: ModelState, event: EventOf<Type>) => Place[] } = {
-  "model-config-set": (state) => [ofModel(state, "config", shallow)],
-  "model-constraints-set": (state) => [ofModel(state, "constraints", replaced)],
-  "model-life-set": (state) => [ofModel(state, "life", replaced)],
+/** Events that do not say by a name what they change, or that change little of something large. */
+const special: { readonly [Type in EventType]?: (state: ModelState, event: EventOf<Type>) => Places } = {
+  "model-config-set": (state) => [inside(state, "config", shallow)],
+  "model-constraints-set": (state) => [inside(state, "constraints", replaced)],
+  "model-life-set": (state) => [inside(state, "life", replaced)],
   "charm-added": (state, { charm }) => [at(state.charms, charm.url, replaced)],
   "application-added": (state, { application }) => [
     at(state.applications, application.name, freshApplication),
   ],
   "machine-added": (state, { machine }) => [at(state.machines, machine.id, shallow)],
-  "relation-added": (state, { relation }) => [at(state.relations, relation.id, freshRelation)],
+  "relation-added": (state, { relation }) => [at(state.relations, relation.id, replaced)],
   "secret-added": (state, { secret }) => [at(state.secrets, secret.id, freshSecret)],
-  "storage-added": (state) => [ofModel(state, "storage", freshStorage)],
-  "storage-located": (state) => [ofModel(state, "storage", freshStorage)],
-  "storage-life-set": (state) => [ofModel(state, "storage", freshStorage)],
+  "storage-added": (state) => [inside(state, "storage", freshStorage)],
+  "storage-located": (state) => [inside(state, "storage", freshStorage)],
+  "storage-life-set": (state) => [inside(state, "storage", freshStorage)],
+  "operation-finished": (state, { unit }) =>
+    delivered(state, unit, own(state.units, unit)?.uniter.current?.hook),
+  "hook-skipped": (state, { unit }) =>
+    delivered(state, unit, own(state.units, unit)?.uniter.failed?.operation.hook),
+  *"relation-data-set"(state, { unit, relation, bag }) {
+    yield* bagOf(state, relation, bag, bag === "unit" ? unit : applicationOfUnit(unit));
+    yield at(state.units, unit, freshUnit);
+    const known = own(state.units, unit)?.uniter.relations;
+    if (known) yield at(known, relation, shallow);
+  },
+  "relation-entered": (state, { unit, relation }) => bagOf(state, relation, "unit", unit),
+  "relation-hidden": (state, { unit, relation }) => bagOf(state, relation, "unit", unit),
   "operation-enqueued": (state, { operation, tasks }) => [
     at(state.operations, operation.id, replaced),
     ...tasks.map(({ id }) => at(state.tasks, id, freshTask)),
@@ -79,25 +97,42 @@ const special: { readonly [Type in EventType]?: (state: ModelState, event: Event
 };
 
 /** All others name what they change; what they name besides costs a little, and does no harm. */
-function named(state: ModelState, event: ModelEvent): Place[] {
+function* named(state: ModelState, event: ModelEvent): Places {
   const { unit, application, machine, relation, id, task } = event as Readonly<Record<string, unknown>>;
-  const told = toldOf(event, typeof unit === "string" ? own(state.units, unit) : undefined);
-  return [
-    ...(typeof unit === "string" ? [at(state.units, unit, freshUnit)] : []),
-    ...(typeof application === "string" ? [at(state.applications, application, freshApplication)] : []),
-    ...(typeof machine === "string" ? [at(state.machines, machine, shallow)] : []),
-    ...[relation, told].flatMap((number) =>
-      typeof number === "number" ? [at(state.relations, number, freshRelation)] : [],
-    ),
-    ...(typeof id === "string" ? [at(state.secrets, id, freshSecret)] : []),
-    ...(typeof task === "string" ? [at(state.tasks, task, freshTask)] : []),
-  ];
+  if (typeof unit === "string") yield at(state.units, unit, freshUnit);
+  if (typeof application === "string") yield at(state.applications, application, freshApplication);
+  if (typeof machine === "string") yield at(state.machines, machine, shallow);
+  if (typeof relation === "number") yield at(state.relations, relation, shallow);
+  if (typeof id === "string") yield at(state.secrets, id, freshSecret);
+  if (typeof task === "string") yield at(state.tasks, task, freshTask);
 }
 
-/** Once a unit was told that another has departed, that one's bag may be forgotten. */
-function toldOf({ type }: ModelEvent, unit: Unit | undefined): number | undefined {
-  if (type === "operation-finished") return unit?.uniter.current?.hook?.relationId;
-  return type === "hook-skipped" ? unit?.uniter.failed?.operation.hook?.relationId : undefined;
+/** A unit remembers what it was told of. */
+function* delivered(state: ModelState, name: string, hook: HookInfo | undefined): Places {
+  yield at(state.units, name, freshUnit);
+  const unit = own(state.units, name);
+  if (!unit || !hook) return;
+  if (hook.secretId !== undefined) yield at(unit.uniter.secrets, hook.secretId, freshKnowledge);
+  if (hook.relationId !== undefined) yield* relationTold(state, unit, hook, hook.relationId);
+}
+
+function* relationTold(state: ModelState, unit: Unit, hook: HookInfo, id: number): Places {
+  yield at(unit.uniter.relations, id, shallow);
+  const known = own(unit.uniter.relations, id);
+  const relation = own(state.relations, id);
+  if (relationKind(hook) === "departed") {
+    // The member is forgotten, and its bag may be: both are taken out of their records.
+    if (known) yield inside(known, "members", shallow);
+    if (relation) yield inside(relation, "unitBags", shallow);
+  } else if (known && hook.remoteUnit !== undefined) yield at(known.members, hook.remoteUnit, replaced);
+}
+
+/** One bag, not its relation: that of a thousand units has a thousand. */
+function* bagOf(state: ModelState, id: number, kind: "unit" | "application", owner: string): Places {
+  const relation = own(state.relations, id);
+  if (!relation) return;
+  const bags: Record<string, Databag> = kind === "unit" ? relation.unitBags : relation.applicationBags;
+  yield at(bags, owner, freshBag);
 }
 
 /** Never changed in place. */
@@ -124,29 +159,26 @@ const freshApplication = (application: Application): Application => ({
   leaderSettings: freshBag(application.leaderSettings),
 });
 
-const freshUnit = (unit: Unit): Unit => ({
-  ...unit,
-  charmState: { ...unit.charmState },
-  uniter: freshUniter(unit.uniter),
-});
+/** But for what the unit knows of each relation and secret. */
+const freshUnit = (unit: Unit): Unit => {
+  const { uniter } = unit;
+  return {
+    ...unit,
+    charmState: { ...unit.charmState },
+    uniter: {
+      ...uniter,
+      queued: [...uniter.queued],
+      relations: { ...uniter.relations },
+      secrets: { ...uniter.secrets },
+      ...(uniter.failed && { failed: { ...uniter.failed } }),
+    },
+  };
+};
 
-const freshUniter = (uniter: Uniter): Uniter => ({
-  ...uniter,
-  queued: [...uniter.queued],
-  ...(uniter.storage && { storage: [...uniter.storage] }),
-  relations: mapped(uniter.relations, (known) => ({ ...known, members: { ...known.members } })),
-  secrets: mapped(uniter.secrets, (known) => ({
-    ...known,
-    obsoleteSeen: [...known.obsoleteSeen],
-    expiredSeen: [...known.expiredSeen],
-  })),
-  ...(uniter.failed && { failed: { ...uniter.failed } }),
-});
-
-const freshRelation = (relation: Relation): Relation => ({
-  ...relation,
-  unitBags: mapped(relation.unitBags, freshBag),
-  applicationBags: mapped(relation.applicationBags, freshBag),
+const freshKnowledge = (known: Uniter["secrets"][string]): Uniter["secrets"][string] => ({
+  ...known,
+  obsoleteSeen: [...known.obsoleteSeen],
+  expiredSeen: [...known.expiredSeen],
 });
 
 const freshSecret = (secret: Secret): Secret => ({

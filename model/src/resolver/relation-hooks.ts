@@ -17,8 +17,8 @@ interface Side {
   readonly known: UniterRelation;
   /** the relation ends for this unit */
   readonly isEnding: boolean;
-  /** whom the unit ought to know: nobody, if the relation ends */
-  readonly members: readonly string[];
+  /** the application of the units that this one hears of; undefined if the relation ends, since then it ought to know nobody */
+  readonly counterpart: string | undefined;
 }
 
 /** Relations that the unit has not entered yet, and may. */
@@ -51,17 +51,20 @@ export function nextRelationHook(state: ModelState, unit: Unit): HookInfo | unde
 
 function sideOf(state: ModelState, unit: Unit, relation: Relation, known: UniterRelation): Side {
   const isEnding = relation.life !== "alive" || relation.suspended || unit.life !== "alive";
-  const members = isEnding ? [] : membersFor(relation, unit);
-  return { state, unit, relation, known, isEnding, members };
+  const counterpart = isEnding ? undefined : remoteEndpoint(relation, unit.application)?.application;
+  return { state, unit, relation, known, isEnding, counterpart };
 }
 
-/** Units in scope on the other side, by name; of a peer relation, all but the unit itself. */
-export function membersFor(relation: Relation, unit: Unit): string[] {
-  const remote = remoteEndpoint(relation, unit.application)?.application;
-  return Object.keys(relation.unitBags)
-    .filter((name) => name !== unit.name && applicationOfUnit(name) === remote)
-    .filter((name) => relation.unitBags[name]?.inScope)
-    .sort(byUnitName);
+/** A unit in scope on the other side; of a peer relation, each but the unit itself. */
+const isMember = ({ unit, relation, counterpart }: Side, name: string): boolean =>
+  own(relation.unitBags, name)?.inScope === true &&
+  name !== unit.name &&
+  applicationOfUnit(name) === counterpart;
+
+/** The first of them in the order of units. */
+function firstUnit(names: readonly string[], isMeant: (name: string) => boolean): string | undefined {
+  // Of a thousand units that are known, mostly none is meant: they are not put in order before.
+  return names.filter(isMeant).sort(byUnitName)[0];
 }
 
 const hookOf = (side: Side): HookInfo | undefined =>
@@ -78,10 +81,9 @@ function changedAfterJoined({ unit, relation, known }: Side): HookInfo | undefin
   return relationHook(unit, relation, "changed", member);
 }
 
-function departed({ unit, relation, known, members }: Side): HookInfo | undefined {
-  const gone = Object.keys(known.members)
-    .sort(byUnitName)
-    .find((member) => !members.includes(member));
+function departed(side: Side): HookInfo | undefined {
+  const { unit, relation, known } = side;
+  const gone = firstUnit(Object.keys(known.members), (name) => !isMember(side, name));
   return gone === undefined ? undefined : relationHook(unit, relation, "departed", gone);
 }
 
@@ -95,14 +97,21 @@ function applicationChanged({ state, unit, relation, known, isEnding }: Side): H
   return (hook.version ?? 0) > known.applicationVersion ? hook : undefined;
 }
 
-function joined({ unit, relation, known, members }: Side): HookInfo | undefined {
-  const fresh = members.find((member) => !Object.hasOwn(known.members, member));
+function joined(side: Side): HookInfo | undefined {
+  const { unit, relation, known } = side;
+  const fresh = firstUnit(
+    Object.keys(relation.unitBags),
+    (name) => !Object.hasOwn(known.members, name) && isMember(side, name),
+  );
   return fresh === undefined ? undefined : relationHook(unit, relation, "joined", fresh);
 }
 
-function memberChanged({ unit, relation, known, members }: Side): HookInfo | undefined {
-  const moved = members.find(
-    (member) => (own(relation.unitBags, member)?.version ?? 0) > (own(known.members, member) ?? 0),
+function memberChanged(side: Side): HookInfo | undefined {
+  const { unit, relation, known } = side;
+  const moved = firstUnit(
+    Object.keys(relation.unitBags),
+    (name) =>
+      (own(relation.unitBags, name)?.version ?? 0) > (own(known.members, name) ?? 0) && isMember(side, name),
   );
   return moved === undefined ? undefined : relationHook(unit, relation, "changed", moved);
 }
