@@ -24,6 +24,8 @@ interface Environment {
   /** runs only when named */
   readonly onDemand?: boolean;
   readonly needsHost?: boolean;
+  /** needs the node package, and the host */
+  readonly needsPackage?: boolean;
   readonly run: () => Promise<Tally>;
 }
 
@@ -34,7 +36,7 @@ const environments: Record<string, Environment> = {
   machines: { about: "machines on this host", needsHost: true, run: () => vitest("system", "machines/") },
   node: {
     about: "the node package, k8sd and its client on machines",
-    needsHost: true,
+    needsPackage: true,
     run: () => vitest("system", "node/", "charms/"),
   },
   controller: {
@@ -48,13 +50,13 @@ const environments: Record<string, Environment> = {
   },
   e2e: {
     about: "the cantrip command, from nothing to a cluster and back",
-    needsHost: true,
+    needsPackage: true,
     run: () => vitest("system", "test/e2e/"),
   },
   "e2e-node": {
     about:
       "the node package alone on five machines: several control planes, used, hurt, taken apart, put back",
-    needsHost: true,
+    needsPackage: true,
     run: () => vitest("system", "test/e2e-node/"),
   },
   "host-v2": {
@@ -68,7 +70,7 @@ const environments: Record<string, Environment> = {
     about:
       "long runs: random histories of the model, nodes and up killed at random moments, image collection (seeds are printed)",
     onDemand: true,
-    needsHost: true,
+    needsPackage: true,
     run: async () => {
       process.env["CANTRIP_HISTORIES"] ??= "2000";
       process.env["CANTRIP_NODE_FAULTS"] ??= "20";
@@ -232,13 +234,18 @@ async function main(names: readonly string[]): Promise<number> {
   );
   let total = none();
   let hostReady: string | undefined;
+  let packageReady: boolean | undefined;
   for (const [name, environment] of chosen) {
     console.log(`\n== ${name}: ${environment.about}`);
     const began = Date.now();
-    if (environment.needsHost) hostReady ??= await prepareHost();
-    const tally =
-      environment.needsHost && hostReady !== ""
-        ? { ...none(), skipped: 1, reasons: [`${name}: ${hostReady}`] }
+    const needsHost = environment.needsHost || environment.needsPackage;
+    if (needsHost) hostReady ??= await prepareHost();
+    const isHostMissing = needsHost && hostReady !== "";
+    if (environment.needsPackage && !isHostMissing) packageReady ??= await preparePackage();
+    const tally = isHostMissing
+      ? { ...none(), skipped: 1, reasons: [`${name}: ${hostReady}`] }
+      : environment.needsPackage && !packageReady
+        ? { ...none(), failed: 1, failures: [`${name}: the node package could not be built (see above)`] }
         : await environment.run();
     total = sum(total, tally);
     console.log(
@@ -260,6 +267,10 @@ async function prepareHost(): Promise<string> {
     ? ""
     : "the host's packages could not be installed (see above)";
 }
+
+/** Built here, where it is told of, and not in the first test that wants it: on a fresh machine it takes longer than a test may. */
+const preparePackage = async (): Promise<boolean> =>
+  (await run(["node", "node/package/src/main.ts", "build"])) === 0;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
