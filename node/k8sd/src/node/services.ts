@@ -54,7 +54,8 @@ export async function restart(...services: Service[]): Promise<void> {
 /** An operator's drop-in counts from the next start on, also if systemd was not told to read it. */
 async function takeChangedUnits(services: readonly Service[]): Promise<void> {
   const show = ["systemctl", "show", "--property=NeedDaemonReload", "--value"] as const;
-  const answers = await run([...show, ...units(services)]);
+  // systemd sees a folder of drop-ins that is new only once it has looked for a unit that it does not know.
+  const answers = await run([...show, unitOf("unknown"), ...units(services)]);
   if (answers.split("\n").includes("yes")) await run(["systemctl", "daemon-reload"], { timeoutMs: 60_000 });
 }
 
