@@ -13,6 +13,7 @@ export type * from "./state.ts";
 export { ModelError } from "./errors.ts";
 export type { ModelErrorCode } from "./errors.ts";
 export { createModel } from "./create.ts";
+export { newUniter } from "./apply/units.ts";
 export type { NewModel } from "./create.ts";
 export { decide } from "./decide.ts";
 export { apply } from "./apply.ts";

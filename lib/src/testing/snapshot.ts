@@ -7,6 +7,7 @@ import {
   type Unit,
   type UniterRelation,
   createModel,
+  newUniter,
 } from "@cantrip/model";
 import type { CharmDefinition } from "../framework/definition.ts";
 import { type FullRelation, type FullSecret, type World, splitStatus, unitOf } from "./given.ts";
@@ -106,22 +107,12 @@ function unitNamed({ createdAt, units }: ModelState, name: string, charmUrl: str
     openPorts: [],
     charmState: {},
     uniter: {
+      ...newUniter(),
       installed: true,
       started: true,
-      stopped: false,
-      removed: false,
-      leader: false,
       statusSet: true,
       charmUrl,
       charmModifiedVersion: 0,
-      rebooted: false,
-      operations: 0,
-      woken: false,
-      updateStatusDue: false,
-      leaderSettingsVersion: 0,
-      queued: [],
-      relations: {},
-      secrets: {},
     },
     createdAt,
   };

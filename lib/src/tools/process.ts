@@ -30,11 +30,7 @@ export function processTools(
 }
 
 /** Files below the temporary directory, readable by root only, for as long as the tool runs. Modules that a hook may not need stay unloaded. */
-function runWithFiles(
-  call: ToolCall,
-  contents: Readonly<Record<string, string>>,
-  terms: Terms,
-): ToolResult {
+function runWithFiles(call: ToolCall, contents: Readonly<Record<string, string>>, terms: Terms): ToolResult {
   const folder = mkdtempSync(join(terms.env["TMPDIR"] ?? "/tmp", "secret-"));
   try {
     const args = Object.entries(contents).map(([key, value], n) => contentArgument(folder, key, value, n));
@@ -62,11 +58,11 @@ function runTool({ argv, stdin = "" }: ToolCall, { env, timeoutMs }: Terms): Too
     timeout: timeoutMs,
     killSignal: "SIGKILL",
   });
+  const { code, message }: Partial<NodeJS.ErrnoException> = error ?? {};
   // A tool may end without reading; its exit code tells more than the broken pipe.
-  const failed: NodeJS.ErrnoException | undefined =
-    status !== null && (error as NodeJS.ErrnoException | undefined)?.code === "EPIPE" ? undefined : error;
-  if (status !== null && failed === undefined) return { argv, exitCode: status, stdout, stderr };
-  const { exitCode, reason } = failure(tool, failed?.code ?? failed?.message, signal, timeoutMs);
+  if (status !== null && (error === undefined || code === "EPIPE"))
+    return { argv, exitCode: status, stdout, stderr };
+  const { exitCode, reason } = failure(tool, code ?? message, signal, timeoutMs);
   return {
     argv,
     exitCode,

@@ -26,7 +26,10 @@ export function toolsInWorker(): (path: string) => ToolRunner {
       new Promise((resolve) => {
         const number = (asked += 1);
         waiting.set(number, resolve);
-        worker.postMessage({ number, path, call } satisfies Asked);
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+        const asks: Asked = { number, path, call };
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+        worker.postMessage(asks);
       }),
   });
 }

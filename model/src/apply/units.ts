@@ -3,7 +3,8 @@ import { amend, copy, own, put } from "../records.ts";
 import type { ModelState, Unit, Uniter } from "../state.ts";
 import type { Appliers } from "./appliers.ts";
 
-const freshUniter = (): Uniter => ({
+/** What the agent of a unit that has run nothing remembers. */
+export const newUniter = (): Uniter => ({
   installed: false,
   started: false,
   stopped: false,
@@ -33,7 +34,7 @@ function addUnit(state: ModelState, event: Extract<UnitEvents, { type: "unit-add
     workloadVersion: "",
     openPorts: [],
     charmState: {},
-    uniter: freshUniter(),
+    uniter: newUniter(),
     createdAt: at,
   });
   const owner = own(state.applications, application);
