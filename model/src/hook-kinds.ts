@@ -1,12 +1,13 @@
 import type { HookInfo } from "./state.ts";
 
 const relationKinds = ["created", "joined", "changed", "departed", "broken"] as const;
+const endings = relationKinds.map((kind) => `-relation-${kind}`);
 export type RelationHookKind = (typeof relationKinds)[number];
 
 /** Which of the five hooks of a relation this is; undefined for all other hooks. */
 export function relationKind(hook: HookInfo): RelationHookKind | undefined {
   if (hook.relationId === undefined) return undefined;
-  return relationKinds.find((kind) => hook.name.endsWith(`-relation-${kind}`));
+  return relationKinds.find((_, n) => hook.name.endsWith(endings[n]!));
 }
 
 /** `db-relation-changed` → `db` */

@@ -84,6 +84,11 @@ const special: { readonly [Type in EventType]?: (state: ModelState, event: Event
     const known = own(state.units, unit)?.uniter.relations;
     if (known) yield at(known, relation, shallow);
   },
+  *"unit-state-set"(state, { unit: name }) {
+    yield at(state.units, name, freshUnit);
+    const unit = own(state.units, name);
+    if (unit) yield inside(unit, "charmState", shallow);
+  },
   "relation-entered": (state, { unit, relation }) => bagOf(state, relation, "unit", unit),
   "relation-hidden": (state, { unit, relation }) => bagOf(state, relation, "unit", unit),
   "operation-enqueued": (state, { operation, tasks }) => [
@@ -159,17 +164,14 @@ const freshApplication = (application: Application): Application => ({
   leaderSettings: freshBag(application.leaderSettings),
 });
 
-/** But for what the unit knows of each relation and secret. */
+/** But for the charm's own state, and for what the unit knows of each relation and secret. */
 const freshUnit = (unit: Unit): Unit => {
   const { uniter } = unit;
   return {
     ...unit,
-    charmState: { ...unit.charmState },
     uniter: {
       ...uniter,
       queued: [...uniter.queued],
-      relations: { ...uniter.relations },
-      secrets: { ...uniter.secrets },
       ...(uniter.failed && { failed: { ...uniter.failed } }),
     },
   };

@@ -1,7 +1,7 @@
 /**
  * Plain JSON records with keys that strangers choose: `__proto__` and `constructor` are keys like any other here.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** The record's own value; what it inherits does not count. */
 export function own<Value>(
@@ -50,8 +50,7 @@ export function canonical(value: unknown): string {
   return `{${entries.join(",")}}`;
 }
 
-export const digest = (value: unknown): string =>
-  createHash("sha256").update(canonical(value)).digest("hex").slice(0, 16);
+export const digest = (value: unknown): string => hash("sha256", canonical(value)).slice(0, 16);
 
 /** A fraction from 0 to 1 that only depends on the seed: jitter without randomness. */
 export const fraction = (...seed: readonly (string | number)[]): number =>
