@@ -3,25 +3,20 @@
  * live in `live/` and `store/`, put together in `controller.ts`.
  */
 import type { Readable } from "node:stream";
-import type { Charm, Command, ModelEvent, ModelState, Resource } from "@cantrip/model";
+import type {
+  Cause,
+  Charm,
+  Command,
+  ModelEvent,
+  ModelState,
+  RecordedEvent,
+  Resource,
+  Source,
+} from "@cantrip/model";
 
-/** Who made a command: kept beside every event, so that a status can be explained by its chain of causes. */
-export interface Cause {
-  readonly by: "user" | "agent" | "clock" | "provisioner";
-  readonly user?: string;
-  readonly unit?: string;
-  readonly hook?: string;
-  readonly operationId?: string;
-  /** type of the command that was decided; filled in by `execute` */
-  readonly command?: string;
-}
-
-export interface LoggedEvent {
+export interface LoggedEvent extends RecordedEvent {
   /** counts per controller, without gaps within one command */
   readonly seq: number;
-  readonly at: number;
-  readonly cause: Cause;
-  readonly event: ModelEvent;
 }
 
 /** A command as callers write it: the live model stamps the time. */
@@ -38,7 +33,7 @@ export interface LiveModel {
    * Decides, appends in one transaction, applies, notifies. Commands of one model are serialised.
    * @throws ModelError as decided by the model; then nothing has changed
    */
-  execute(request: Request, cause: Cause): Promise<readonly ModelEvent[]>;
+  execute(request: Request, source: Source): Promise<readonly ModelEvent[]>;
   /** Called after each command that produced events. Returns the way to stop. */
   subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void;
 }

@@ -2,8 +2,16 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import * as fc from "fast-check";
 import { test } from "vitest";
-import { ModelError, apply, createModel, decide, nextOperation, nextTimer } from "../src/index.ts";
-import type { Command, HookInfo, ModelEvent, ModelState, OperationOutcome } from "../src/index.ts";
+import { ModelError, apply, createModel, nextOperation, nextTimer, record } from "../src/index.ts";
+import type {
+  Command,
+  HookInfo,
+  ModelEvent,
+  ModelState,
+  OperationOutcome,
+  RecordedEvent,
+  Source,
+} from "../src/index.ts";
 import { lb, pg, web } from "./support/charms.ts";
 import { base, uuid } from "./support/world.ts";
 
@@ -108,7 +116,7 @@ interface Story {
 class Machinery {
   state: ModelState = createModel({ uuid, name: "m", owner: "admin", now: 0 });
   now = 1000;
-  readonly log: ModelEvent[] = [];
+  readonly log: RecordedEvent[] = [];
   readonly stories = new Map<string, Story>();
 
   constructor() {
@@ -117,20 +125,35 @@ class Machinery {
 
   do(command: Record<string, unknown>): void {
     const before = JSON.stringify(this.state);
-    let events: ModelEvent[];
+    let recorded: RecordedEvent[];
     try {
-      events = decide(this.state, { ...command, now: this.now } as unknown as Command);
+      recorded = record(this.state, { ...command, now: this.now } as unknown as Command, sourceOf(command));
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
       equal(JSON.stringify(this.state), before);
       return;
     }
     equal(JSON.stringify(this.state), before);
+    for (const each of recorded) this.checkCause(each, command);
+    const events = recorded.map(({ event }) => event);
     if (command["type"] === "resolve") this.tellSkipped(command["unit"] as string, events);
     for (const event of events) apply(this.state, event);
-    this.log.push(...events);
+    this.log.push(...recorded);
     for (const name of Object.keys(this.state.machines))
       if (command["type"] === "deploy" || command["type"] === "add-unit") this.boot(name);
+  }
+
+  /** Who, and by which command; of what a hook has done, which hook of which unit. */
+  checkCause({ at, cause, event }: RecordedEvent, command: Record<string, unknown>): void {
+    const { type, unit } = command;
+    equal(at, this.now);
+    deepEqual([cause.command, cause.by], [type, sourceOf(command).by]);
+    if (type !== "finish-operation") return equal(cause.operationId, undefined, `${event.type} of no hook`);
+    const { current } = this.state.units[unit as string]?.uniter ?? {};
+    deepEqual(
+      [cause.unit, cause.hook, cause.operationId],
+      [unit, current?.hook?.name ?? current?.kind, command["operationId"]],
+    );
   }
 
   boot(machine: string): void {
@@ -268,6 +291,14 @@ class Machinery {
   }
 }
 
+const agents = new Set(["machine-agent", "start-operation", "finish-operation", "elect-leader"]);
+const clocks = new Set(["tick", "depose-leader"]);
+
+function sourceOf({ type }: Record<string, unknown>): Source {
+  if (agents.has(type as string)) return { by: "agent" };
+  return clocks.has(type as string) ? { by: "clock" } : { by: "user", user: "admin" };
+}
+
 function outcomeOf(outcome: string, hook: HookInfo | undefined): OperationOutcome {
   const writes = (bag: "unit" | "application") => ({
     relations: hook?.relationId === undefined ? {} : { [hook.relationId]: { [bag]: { key: hook.name } } },
@@ -328,7 +359,8 @@ test("a log that is replayed gives the same state, also through JSON", () => {
       const machinery = new Machinery();
       play(machinery, sequence);
       const replayed = createModel({ uuid, name: "m", owner: "admin", now: 0 });
-      for (const event of JSON.parse(JSON.stringify(machinery.log)) as ModelEvent[]) apply(replayed, event);
+      for (const { event } of JSON.parse(JSON.stringify(machinery.log)) as RecordedEvent[])
+        apply(replayed, event);
       deepEqual(replayed, machinery.state);
       deepEqual(JSON.parse(JSON.stringify(replayed)), replayed);
     }),

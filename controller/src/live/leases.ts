@@ -67,10 +67,7 @@ export class Leases {
     this.#terms.delete(name);
     const next = this.#candidate(name);
     if (!next) return;
-    await model.execute(
-      { type: "elect-leader", application: name, unit: next.name },
-      { by: "agent", unit: next.name },
-    );
+    await model.execute({ type: "elect-leader", application: name, unit: next.name }, { by: "agent" });
     this.#begin(name, next.name);
   }
 
