@@ -6,10 +6,10 @@ import type { Readable } from "node:stream";
 import type {
   Cause,
   Charm,
-  Command,
   ModelEvent,
   ModelState,
   RecordedEvent,
+  Request,
   Resource,
   Source,
 } from "@cantrip/model";
@@ -18,9 +18,6 @@ export interface LoggedEvent extends RecordedEvent {
   /** counts per controller, without gaps within one command */
   readonly seq: number;
 }
-
-/** A command as callers write it: the live model stamps the time. */
-export type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 
 export interface LiveModel {
   readonly uuid: string;

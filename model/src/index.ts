@@ -20,6 +20,16 @@ export type { Cause, RecordedEvent, Source } from "./record.ts";
 export { apply } from "./apply.ts";
 export { nextOperation } from "./resolver/next-operation.ts";
 export { nextTimer } from "./resolver/timers.ts";
+export {
+  beginTerms,
+  claimLeadership,
+  nextTermEnd,
+  promisedMs,
+  renewTerms,
+  settleLeadership,
+  termMs,
+} from "./leadership/terms.ts";
+export type { LeadershipChange, Term, Terms } from "./leadership/terms.ts";
 
 export { hookView } from "./view/hook-view.ts";
 export type { HookSubject } from "./view/hook-view.ts";

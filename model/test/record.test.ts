@@ -2,11 +2,9 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { beforeEach, describe, test } from "vitest";
 import { record } from "../src/index.ts";
-import type { Cause, Command, Source } from "../src/index.ts";
+import type { Cause, Request, Source } from "../src/index.ts";
 import { web } from "./support/charms.ts";
 import { World } from "./support/world.ts";
-
-type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 
 let world: World;
 beforeEach(() => {
@@ -15,7 +13,7 @@ beforeEach(() => {
 
 /** The one cause of all that the command brings about. */
 function causeOf(request: Request, source: Source): Cause {
-  const recorded = record(world.state, { ...request, now: world.now } as Command, source);
+  const recorded = record(world.state, { ...request, now: world.now }, source);
   const [first] = recorded;
   if (!first) throw new Error(`${request.type} brought nothing about`);
   for (const { at, cause } of recorded) deepEqual([at, cause], [world.now, first.cause]);

@@ -9,12 +9,13 @@ import type {
   ModelEvent,
   Operation,
   OperationOutcome,
+  Request,
   Unit,
   WorkloadStatus,
 } from "@cantrip/model";
 import { ApiError, defineFacade, type Connection, type FacadeMethod, type Params } from "../facade.ts";
 import { internalsOf } from "../live/internals.ts";
-import type { LiveModel, LogLevel, LogRecord, Request } from "../models.ts";
+import type { LiveModel, LogLevel, LogRecord } from "../models.ts";
 import type { Assignment, HookSetting, ResourceInfo, StartedOperation } from "./agent-protocol.ts";
 import { assignmentOf } from "./assignment.ts";
 

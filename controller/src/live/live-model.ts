@@ -3,8 +3,8 @@
  * announced before `execute` returns, so commands never overlap. Killed at any instant, it is replayed to the same state.
  */
 import { apply, nextTimer, record } from "@cantrip/model";
-import type { Command, HookChanges, ModelEvent, ModelState, Source } from "@cantrip/model";
-import type { LiveModel, LoggedEvent, Request } from "../models.ts";
+import type { Command, HookChanges, ModelEvent, ModelState, Request, Source } from "@cantrip/model";
+import type { LiveModel, LoggedEvent } from "../models.ts";
 import type { EventLog } from "../store/event-log.ts";
 import type { SecretVault } from "../store/secret-vault.ts";
 import type { Clock } from "./clock.ts";

@@ -5,13 +5,14 @@ import {
   record,
   type Charm,
   type ModelState,
+  type Request,
   type Resource,
   type Source,
 } from "@cantrip/model";
 import { charmActionsOf, charmConfigOf, charmMetadataOf } from "@cantrip/metadata";
 import "../../src/facades/index.ts";
 import { findMethod, type Connection, type ConnectionResource } from "../../src/facade.ts";
-import type { Controller, LiveModel, LoggedEvent, Request } from "../../src/models.ts";
+import type { Controller, LiveModel, LoggedEvent } from "../../src/models.ts";
 
 export const uuid = "11111111-2222-4333-8444-555555abcdef";
 export const start = Date.parse("2026-01-02T03:04:05.000Z");

@@ -1,9 +1,9 @@
 import {
-  type Command,
   type HookEffects,
   ModelError,
   type ModelState,
   type RecordedEvent,
+  type Request,
   type SecretChange,
   type Source,
   apply,
@@ -13,9 +13,6 @@ import {
 import type { LogLevel } from "../log/log.ts";
 import { joinStatus } from "./given.ts";
 
-type WithoutTime<Any> = Any extends unknown ? Omit<Any, "now"> : never;
-/** A command of the model; the time at which it is issued is added to it. */
-export type Asked = WithoutTime<Command>;
 type Content = Readonly<Record<string, string>>;
 
 /**
@@ -38,8 +35,8 @@ export class MemoryJuju {
   }
 
   /** @throws ModelError */
-  do(asked: Asked, by: Source["by"]): void {
-    const recorded = record(this.state, { ...asked, now: this.now() }, { by });
+  do(request: Request, by: Source["by"]): void {
+    const recorded = record(this.state, { ...request, now: this.now() }, { by });
     for (const { event } of recorded) apply(this.state, event);
     this.events.push(...recorded);
   }

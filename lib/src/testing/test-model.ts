@@ -2,6 +2,7 @@ import {
   type ModelState,
   type Operation,
   type RecordedEvent,
+  type Request,
   type Unit,
   createModel,
   displayedStatus,
@@ -14,7 +15,7 @@ import { memoryStore } from "../framework/stored.ts";
 import { type CharmSource, definitionIn, fixedTime } from "./dispatch.ts";
 import { joinStatus } from "./given.ts";
 import { MemoryHook } from "./memory-hook.ts";
-import { type Asked, MemoryJuju } from "./memory-juju.ts";
+import { MemoryJuju } from "./memory-juju.ts";
 import { Mortal } from "./mortal.ts";
 import { type TestedCharm, end, live } from "./process.ts";
 import { withTrail } from "./recorded.ts";
@@ -126,8 +127,8 @@ export class TestModel {
    * What an operator asks for.
    * @throws ModelError
    */
-  do(asked: Asked): void {
-    this.#juju.do(asked, "user");
+  do(request: Request): void {
+    this.#juju.do(request, "user");
   }
 
   /** @throws ModelError */
@@ -247,7 +248,7 @@ export class TestModel {
     const elect =
       ({ name, application }: Unit): Turn =>
       () =>
-        void this.#juju.do({ type: "elect-leader", application, unit: name }, "agent");
+        this.#juju.do({ type: "elect-leader", application, unit: name }, "agent");
     return [...commits, ...beginnings, ...candidates.map(elect)];
   }
 

@@ -18,11 +18,11 @@ import type {
   ModelState,
   Operation,
   OperationOutcome,
+  Request,
   ToolResult,
   Unit,
 } from "../../src/index.ts";
 
-type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 /** What a charm does in a hook; a throw fails it. */
 export type Script = (hook: Hook) => Promise<void> | void;
 
