@@ -4,7 +4,6 @@
  */
 import type { Readable } from "node:stream";
 import type {
-  Cause,
   Charm,
   ModelEvent,
   ModelState,
@@ -12,6 +11,8 @@ import type {
   Request,
   Resource,
   Source,
+  StatusEntry,
+  StatusKind,
 } from "@cantrip/model";
 
 export interface LoggedEvent extends RecordedEvent {
@@ -91,17 +92,6 @@ export interface Logs {
   follow(modelUuid: string, filter: LogFilter, listener: (record: LogRecord) => void): () => void;
 }
 
-/** Status kinds of juju's history: juju-unit (agent), workload, application, juju-machine (agent), machine (instance). */
-export type StatusKind = "juju-unit" | "workload" | "application" | "juju-machine" | "machine";
-export interface StatusEntry {
-  readonly at: number;
-  readonly seq: number;
-  readonly kind: StatusKind;
-  readonly status: string;
-  readonly message: string;
-  readonly data?: Readonly<Record<string, unknown>>;
-  readonly cause: Cause;
-}
 export interface History {
   /** Oldest first. `compacted` says that the log no longer reaches back to the start (or to `after`). */
   events(

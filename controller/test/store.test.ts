@@ -10,6 +10,7 @@ import { ApiError } from "../src/facade.ts";
 import { BlobStore } from "../src/store/blob-store.ts";
 import { openDatabase, openLogDatabase } from "../src/store/database.ts";
 import { EventLog } from "../src/store/event-log.ts";
+import { historyOf } from "../src/store/history.ts";
 import { LogSink } from "../src/store/log-sink.ts";
 import { seal, SecretVault, unseal } from "../src/store/secret-vault.ts";
 
@@ -74,6 +75,33 @@ describe("event log", () => {
     expect(log.compactedTo(genesis.uuid)).toBe(seqs[1]);
     expect(log.compact(genesis.uuid, 100, { maxAgeMs: 0, maxEvents: 2 })).toBe(1);
     expect(log.query(genesis.uuid).map((e) => e.event)).toEqual([config(4)]);
+  });
+
+  test("answers with the newest statuses of an entity, oldest first, and says when older ones are gone", () => {
+    const { log, genesis } = newLog();
+    const said = (unit: string, time: number) => {
+      const status = { status: "active", message: `${time}`, since: time } as const;
+      const [logged] = log.append(
+        genesis.uuid,
+        at(time, { type: "unit-status-set", unit, status, byCharm: true }, config(time)),
+      );
+      return logged?.seq ?? 0;
+    };
+    const seqs = [1, 2, 3, 4].map((time) => said("a/0", time));
+    said("a/1", 5);
+    const statuses = (query: { limit?: number; since?: number; kind?: "juju-unit" }) => {
+      const { kind = "workload", ...rest } = query;
+      return historyOf(log).statuses(genesis.uuid, { entity: "a/0", kinds: [kind], ...rest });
+    };
+    const times = (query: Parameters<typeof statuses>[0]) => statuses(query).entries.map((entry) => entry.at);
+    expect(times({ limit: 2 })).toEqual([3, 4]);
+    expect(times({ since: 2 })).toEqual([2, 3, 4]);
+    expect(times({ kind: "juju-unit" })).toEqual([]);
+    expect(statuses({}).compacted).toBe(false);
+    log.saveSnapshot(genesis.uuid, seqs[1] ?? 0, 6, genesis);
+    log.compact(genesis.uuid, 100, { maxAgeMs: 98, maxEvents: 1_000 });
+    expect(times({})).toEqual([2, 3, 4]);
+    expect(statuses({}).compacted).toBe(true);
   });
 
   test("a removed model leaves no rows", () => {
