@@ -195,6 +195,24 @@ export class World {
   }
 }
 
+/** A world whose machines provide storage. */
+export class StorageWorld extends World {
+  constructor() {
+    super();
+    Object.assign(this.state, createModel({ uuid, name: "m", owner: "admin", now: 0, storage: true }));
+  }
+
+  provide(): this {
+    for (const { id } of Object.values(this.state.storage?.instances ?? {}))
+      this.do({ type: "storage-provisioned", storage: id, location: `/srv/${id}` });
+    return this;
+  }
+
+  get ids(): string[] {
+    return Object.keys(this.state.storage?.instances ?? {});
+  }
+}
+
 /** `db-relation-joined(pg/0)`, `peers-relation-departed(web/1; departing web/1)`, `actions/ping` */
 export function label(world: World, { hook, taskId }: Operation): string {
   if (!hook) return `actions/${world.state.tasks[taskId ?? ""]?.action}`;
