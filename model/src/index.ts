@@ -15,7 +15,7 @@ export type { ModelErrorCode } from "./errors.ts";
 export { createModel } from "./create.ts";
 export type { NewModel } from "./create.ts";
 export { decide } from "./decide.ts";
-export { causeOf, record } from "./record.ts";
+export { record } from "./record.ts";
 export type { Cause, RecordedEvent, Source } from "./record.ts";
 export { apply } from "./apply.ts";
 export { nextOperation } from "./resolver/next-operation.ts";

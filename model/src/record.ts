@@ -39,7 +39,7 @@ export function record(state: ModelState, command: Command, source: Source): Rec
 }
 
 /** By the state before the command: a hook that ends is the cause of what it has committed. */
-export function causeOf(state: ModelState, command: Command, source: Source): Cause {
+function causeOf(state: ModelState, command: Command, source: Source): Cause {
   const { type } = command;
   const unit = source.by === "agent" ? unitOf(state, command) : undefined;
   if (unit === undefined) return { ...source, command: type };
