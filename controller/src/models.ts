@@ -3,29 +3,22 @@
  * live in `live/` and `store/`, put together in `controller.ts`.
  */
 import type { Readable } from "node:stream";
-import type { Charm, Command, ModelEvent, ModelState, Resource } from "@cantrip/model";
+import type {
+  Charm,
+  ModelEvent,
+  ModelState,
+  RecordedEvent,
+  Request,
+  Resource,
+  Source,
+  StatusEntry,
+  StatusKind,
+} from "@cantrip/model";
 
-/** Who made a command: kept beside every event, so that a status can be explained by its chain of causes. */
-export interface Cause {
-  readonly by: "user" | "agent" | "clock" | "provisioner";
-  readonly user?: string;
-  readonly unit?: string;
-  readonly hook?: string;
-  readonly operationId?: string;
-  /** type of the command that was decided; filled in by `execute` */
-  readonly command?: string;
-}
-
-export interface LoggedEvent {
+export interface LoggedEvent extends RecordedEvent {
   /** counts per controller, without gaps within one command */
   readonly seq: number;
-  readonly at: number;
-  readonly cause: Cause;
-  readonly event: ModelEvent;
 }
-
-/** A command as callers write it: the live model stamps the time. */
-export type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 
 export interface LiveModel {
   readonly uuid: string;
@@ -38,7 +31,7 @@ export interface LiveModel {
    * Decides, appends in one transaction, applies, notifies. Commands of one model are serialised.
    * @throws ModelError as decided by the model; then nothing has changed
    */
-  execute(request: Request, cause: Cause): Promise<readonly ModelEvent[]>;
+  execute(request: Request, source: Source): Promise<readonly ModelEvent[]>;
   /** Called after each command that produced events. Returns the way to stop. */
   subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void;
 }
@@ -99,17 +92,6 @@ export interface Logs {
   follow(modelUuid: string, filter: LogFilter, listener: (record: LogRecord) => void): () => void;
 }
 
-/** Status kinds of juju's history: juju-unit (agent), workload, application, juju-machine (agent), machine (instance). */
-export type StatusKind = "juju-unit" | "workload" | "application" | "juju-machine" | "machine";
-export interface StatusEntry {
-  readonly at: number;
-  readonly seq: number;
-  readonly kind: StatusKind;
-  readonly status: string;
-  readonly message: string;
-  readonly data?: Readonly<Record<string, unknown>>;
-  readonly cause: Cause;
-}
 export interface History {
   /** Oldest first. `compacted` says that the log no longer reaches back to the start (or to `after`). */
   events(

@@ -1,8 +1,9 @@
 import type { Charm } from "@cantrip/model";
 import { createModel } from "@cantrip/model";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { Leases } from "../src/live/leases.ts";
 import { Model } from "../src/live/live-model.ts";
+import type { LiveModel } from "../src/models.ts";
 import { Presence } from "../src/live/presence.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { EventLog } from "../src/store/event-log.ts";
@@ -45,7 +46,8 @@ beforeEach(async () => {
   alive = new Set();
 });
 
-const newLeases = () => new Leases({ model, clock, agentAlive: (unit) => alive.has(unit), onError: fail });
+const newLeases = (of: LiveModel = model) =>
+  new Leases({ model: of, clock, agentAlive: (unit) => alive.has(unit), onError: fail });
 const leader = () => model.state.applications["tiny"]?.leader;
 
 test("nobody leads before an agent is there; the first whose agent is up does", async () => {
@@ -109,6 +111,84 @@ test("a leader that is dying does not extend its term, one that is gone is follo
   await leases.evaluate();
   await model.execute({ type: "remove-unit", unit: "tiny/0", force: true }, user);
   await leases.evaluate();
+  expect(leader()).toBe("tiny/1");
+});
+
+/** `model`, its commands executed in another way */
+const through = (execute: LiveModel["execute"]): LiveModel => ({
+  uuid: model.uuid,
+  name: model.name,
+  version: model.version,
+  state: model.state,
+  subscribe: (listener) => model.subscribe(listener),
+  execute,
+});
+
+describe("a model that takes its time over a command", () => {
+  /** meanwhile others may ask */
+  const slow = () =>
+    through(async (...asked) => {
+      await new Promise((done) => setImmediate(done));
+      return model.execute(...asked);
+    });
+  const elections = () =>
+    [...parts.log.load(model.uuid).events].flatMap(({ event }) =>
+      event.type === "leader-elected" || event.type === "leader-deposed"
+        ? [`${event.type} ${event.unit}`]
+        : [],
+    );
+
+  test("has one leader at a time, whoever asks meanwhile", async () => {
+    const leases = newLeases(slow());
+    alive.add("tiny/1");
+    const first = leases.claim("tiny/1");
+    await Promise.resolve();
+    alive.add("tiny/0");
+    const others = ["tiny/0", "tiny/1", "tiny/0"].map((unit) => leases.claim(unit));
+    expect(await Promise.all([first, ...others])).toEqual([true, false, true, false]);
+    expect(elections()).toEqual(["leader-elected tiny/1"]);
+  });
+
+  test("deposes nobody whose term is renewed in time", async () => {
+    const leases = newLeases(slow());
+    alive.add("tiny/0").add("tiny/1");
+    await leases.evaluate();
+    await clock.advance(60_000 - 1);
+    const looks = [leases.evaluate(), leases.claim("tiny/0"), leases.evaluate()];
+    leases.renew("0");
+    await Promise.all(looks);
+    await clock.advance(59_000);
+    expect(elections()).toEqual(["leader-elected tiny/0"]);
+  });
+
+  test("answers no to a leader whose end is under way", async () => {
+    const leases = newLeases(slow());
+    alive.add("tiny/0");
+    await leases.evaluate();
+    alive.delete("tiny/0");
+    alive.add("tiny/1");
+    const look = clock.advance(60_000);
+    leases.renew("0");
+    expect(await leases.claim("tiny/0")).toBe(false);
+    await look;
+    expect(elections()).toEqual(["leader-elected tiny/0", "leader-deposed tiny/0", "leader-elected tiny/1"]);
+  });
+});
+
+test("a change that fails is reported, and tried again a second later", async () => {
+  const errors: unknown[] = [];
+  let isBroken = true;
+  const broken = through(async (...asked) => {
+    if (isBroken) throw new Error("no room");
+    return model.execute(...asked);
+  });
+  const onError = (error: unknown) => void errors.push(error);
+  const leases = new Leases({ model: broken, clock, agentAlive: (unit) => unit === "tiny/1", onError });
+  await leases.evaluate();
+  await clock.advance(900);
+  expect(errors).toEqual([new Error("no room")]);
+  isBroken = false;
+  await clock.advance(200);
   expect(leader()).toBe("tiny/1");
 });
 

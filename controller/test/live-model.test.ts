@@ -35,7 +35,7 @@ test("a secret that a juju-exec adds is sealed, and its content is in no event",
     ports: { open: [], close: [] },
     secrets: [{ kind: "add", id: "0123456789abcdefghij", owner: "unit", content: { word: "s3cret" } }],
   };
-  await model.execute({ type: "commit-exec", unit: "tiny/0", changes }, { by: "agent", unit: "tiny/0" });
+  await model.execute({ type: "commit-exec", unit: "tiny/0", changes }, { by: "agent" });
   const [secret] = Object.values(model.state.secrets);
   expect(vault.read(uuid, secret?.revisions[0]?.contentId ?? "")).toEqual({ word: "s3cret" });
   expect(JSON.stringify([...log.load(uuid).events])).not.toContain("s3cret");

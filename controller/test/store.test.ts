@@ -3,18 +3,21 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { ModelEvent, ModelState } from "@cantrip/model";
+import type { ModelEvent, ModelState, RecordedEvent } from "@cantrip/model";
 import { createModel } from "@cantrip/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/facade.ts";
 import { BlobStore } from "../src/store/blob-store.ts";
 import { openDatabase, openLogDatabase } from "../src/store/database.ts";
 import { EventLog } from "../src/store/event-log.ts";
+import { historyOf } from "../src/store/history.ts";
 import { LogSink } from "../src/store/log-sink.ts";
 import { seal, SecretVault, unseal } from "../src/store/secret-vault.ts";
 
-const by = { by: "user" } as const;
 const config = (n: number): ModelEvent => ({ type: "model-config-set", set: { n }, reset: [] });
+const cause = { by: "user", user: "user-admin", command: "set-model-config" } as const;
+const at = (time: number, ...events: ModelEvent[]): RecordedEvent[] =>
+  events.map((event) => ({ at: time, cause, event }));
 
 let directory: string;
 beforeEach(() => {
@@ -38,10 +41,10 @@ function newLog(): { log: EventLog; db: ReturnType<typeof openDatabase>; genesis
 describe("event log", () => {
   test("gives back what was appended, in order and with its cause", () => {
     const { log, genesis } = newLog();
-    log.append(genesis.uuid, 5, { ...by, user: "user-admin" }, [config(1), config(2)]);
+    log.append(genesis.uuid, at(5, config(1), config(2)));
     const events = [...log.load(genesis.uuid).events];
     expect(events.map((e) => e.event)).toEqual([config(1), config(2)]);
-    expect(events[0]).toMatchObject({ at: 5, cause: { by: "user", user: "user-admin" } });
+    expect(events[0]).toMatchObject({ at: 5, cause });
   });
 
   test("keeps nothing of a command whose transaction fails", () => {
@@ -49,15 +52,15 @@ describe("event log", () => {
     const fail = () => {
       throw new Error("no room");
     };
-    expect(() => log.append(genesis.uuid, 5, by, [config(1)], fail)).toThrow("no room");
+    expect(() => log.append(genesis.uuid, at(5, config(1)), fail)).toThrow("no room");
     expect([...log.load(genesis.uuid).events]).toEqual([]);
   });
 
   test("replays from the newest snapshot", () => {
     const { log, genesis } = newLog();
-    const [first] = log.append(genesis.uuid, 5, by, [config(1)]);
+    const [first] = log.append(genesis.uuid, at(5, config(1)));
     log.saveSnapshot(genesis.uuid, first?.seq ?? 0, 6, { ...genesis, config: { n: 1 } });
-    log.append(genesis.uuid, 7, by, [config(2)]);
+    log.append(genesis.uuid, at(7, config(2)));
     const { snapshot, events } = log.load(genesis.uuid);
     expect(snapshot?.state.config).toEqual({ n: 1 });
     expect([...events].map((e) => e.event)).toEqual([config(2)]);
@@ -65,7 +68,7 @@ describe("event log", () => {
 
   test("drops old events only as far as a snapshot covers them, and says so", () => {
     const { log, genesis } = newLog();
-    const seqs = [1, 2, 3, 4].map((n) => log.append(genesis.uuid, n, by, [config(n)])[0]?.seq ?? 0);
+    const seqs = [1, 2, 3, 4].map((n) => log.append(genesis.uuid, at(n, config(n)))[0]?.seq ?? 0);
     expect(log.compact(genesis.uuid, 100, { maxAgeMs: 0, maxEvents: 1 })).toBe(0);
     log.saveSnapshot(genesis.uuid, seqs[2] ?? 0, 5, genesis);
     expect(log.compact(genesis.uuid, 100, { maxAgeMs: 1_000, maxEvents: 2 })).toBe(2);
@@ -74,9 +77,36 @@ describe("event log", () => {
     expect(log.query(genesis.uuid).map((e) => e.event)).toEqual([config(4)]);
   });
 
+  test("answers with the newest statuses of an entity, oldest first, and says when older ones are gone", () => {
+    const { log, genesis } = newLog();
+    const said = (unit: string, time: number) => {
+      const status = { status: "active", message: `${time}`, since: time } as const;
+      const [logged] = log.append(
+        genesis.uuid,
+        at(time, { type: "unit-status-set", unit, status, byCharm: true }, config(time)),
+      );
+      return logged?.seq ?? 0;
+    };
+    const seqs = [1, 2, 3, 4].map((time) => said("a/0", time));
+    said("a/1", 5);
+    const statuses = (query: { limit?: number; since?: number; kind?: "juju-unit" }) => {
+      const { kind = "workload", ...rest } = query;
+      return historyOf(log).statuses(genesis.uuid, { entity: "a/0", kinds: [kind], ...rest });
+    };
+    const times = (query: Parameters<typeof statuses>[0]) => statuses(query).entries.map((entry) => entry.at);
+    expect(times({ limit: 2 })).toEqual([3, 4]);
+    expect(times({ since: 2 })).toEqual([2, 3, 4]);
+    expect(times({ kind: "juju-unit" })).toEqual([]);
+    expect(statuses({}).compacted).toBe(false);
+    log.saveSnapshot(genesis.uuid, seqs[1] ?? 0, 6, genesis);
+    log.compact(genesis.uuid, 100, { maxAgeMs: 98, maxEvents: 1_000 });
+    expect(times({})).toEqual([2, 3, 4]);
+    expect(statuses({}).compacted).toBe(true);
+  });
+
   test("a removed model leaves no rows", () => {
     const { log, db, genesis } = newLog();
-    log.append(genesis.uuid, 5, by, [config(1)]);
+    log.append(genesis.uuid, at(5, config(1)));
     log.removeModel(genesis.uuid);
     expect(db.prepare("SELECT count(*) AS n FROM events").get()).toEqual({ n: 0 });
     expect(log.models()).toEqual([]);

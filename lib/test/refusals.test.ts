@@ -179,7 +179,7 @@ describe("a write that this unit may not do", () => {
     const { error, changes } = await inHook({ ...given, leader: true }, async (charm, { far }) => {
       const relation = await databag(charm);
       await relation.set("app", { term: "1" });
-      far.juju.do({ type: "depose-leader", application: far.view.application, unit: far.unit });
+      far.juju.do({ type: "depose-leader", application: far.view.application, unit: far.unit }, "clock");
       await expect(relation.set("app", { term: "2" })).rejects.toThrow(NotLeader);
       expect(await relation.data("web")).toEqual({ term: "1" });
     });

@@ -144,6 +144,16 @@ describe("several charms", () => {
     expect(await model.run("database/2", "count")).toMatchObject({ results: { members: "2" } });
   });
 
+  test("know of each event what was its cause: a hook, or who else asked", async () => {
+    const model = await deployed();
+    await model.settle();
+    const last = (type: string) => model.events.findLast(({ event }) => event.type === type)?.cause;
+    expect(last("relation-added")).toEqual({ by: "user", command: "integrate" });
+    const { unit, hook, operationId } = last("secret-added") ?? {};
+    expect(model.state.applications["database"]?.leader).toBe(unit);
+    expect(operationId).toContain(hook);
+  });
+
   test("update their statuses as time goes by", async () => {
     const model = await deployed();
     await model.settle();

@@ -120,12 +120,15 @@ export type Command = { readonly now: number } & (
   | { type: "track-secret"; unit: string; secretId: string; revision: number; label?: string }
   | { type: "wake-unit"; unit: string; hook: "update-status" }
   | { type: "set-leader-settings"; unit: string; settings: Record<string, string> }
-  // leases: who leads changes by these; renewals stay in the controller's memory
+  // leases: who leads changes by these; until when is in a table of terms (see leadership/)
   | { type: "elect-leader"; application: string; unit: string }
   | { type: "depose-leader"; application: string; unit: string }
   // the clock: timers that are due at `now` (see nextTimer)
   | { type: "tick" }
 );
+
+/** A command as callers write it: whoever decides it stamps the time. */
+export type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 
 export type OperationOutcome =
   | { kind: "success"; changes?: HookChanges }

@@ -16,9 +16,21 @@ export { createModel } from "./create.ts";
 export { newUniter } from "./apply/units.ts";
 export type { NewModel } from "./create.ts";
 export { decide } from "./decide.ts";
+export { record } from "./record.ts";
+export type { Cause, RecordedEvent, Source } from "./record.ts";
 export { apply } from "./apply.ts";
 export { nextOperation } from "./resolver/next-operation.ts";
 export { nextTimer } from "./resolver/timers.ts";
+export {
+  beginTerms,
+  claimLeadership,
+  nextTermEnd,
+  promisedMs,
+  renewTerms,
+  settleLeadership,
+  termMs,
+} from "./leadership/terms.ts";
+export type { LeadershipChange, Term, Terms } from "./leadership/terms.ts";
 
 export { hookView } from "./view/hook-view.ts";
 export type { HookSubject } from "./view/hook-view.ts";
@@ -26,6 +38,8 @@ export { hookEnvironment } from "./view/environment.ts";
 export { displayedApplicationStatus, displayedMachineStatus, displayedStatus } from "./view/display.ts";
 export type { DisplayedStatus } from "./view/display.ts";
 export { planGoalState } from "./view/goal-state.ts";
+export { statusEntry, statusEvents } from "./view/status-history.ts";
+export type { StatusEntry, StatusKind } from "./view/status-history.ts";
 export { readSecret } from "./view/secrets.ts";
 export type { SecretAnswer, SecretRequest } from "./view/secrets.ts";
 

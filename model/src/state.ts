@@ -66,7 +66,7 @@ export interface Application {
   status?: Status<WorkloadStatus>;
   workloadVersion: string;
   nextUnit: number;
-  /** the lease, as far as it is an event: who leads. Renewals are not events and live in the controller's memory. */
+  /** the lease, as far as it is an event: who leads. Its term is not: see leadership/terms.ts. */
   leader?: string;
   /** of `leader-set`, gone in Juju 4 */
   leaderSettings: Databag;

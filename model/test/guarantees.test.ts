@@ -4,12 +4,23 @@ import * as fc from "fast-check";
 import { test } from "vitest";
 import { ModelError } from "../src/index.ts";
 import type { Databag, Relation } from "../src/index.ts";
-import { pg, web } from "./support/charms.ts";
-import { type Hook, World } from "./support/world.ts";
+import { charm, web } from "./support/charms.ts";
+import { type Hook, StorageWorld } from "./support/world.ts";
 
 type Bag = Record<string, string>;
 type Ending = "well" | "badly";
-type Order = "add-unit" | "remove-unit" | "elect" | "depose" | "integrate" | "separate";
+const orders = [
+  "add-unit",
+  "remove-unit",
+  "elect",
+  "depose",
+  "integrate",
+  "separate",
+  "add-storage",
+  "detach-storage",
+  "provide",
+] as const;
+type Order = (typeof orders)[number];
 type Step =
   | { readonly command: Order; readonly at: number }
   | { readonly run: number; readonly writes: boolean; readonly ending: Ending };
@@ -19,14 +30,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 1,
       arbitrary: fc.record({
-        command: fc.constantFrom<Order>(
-          "add-unit",
-          "remove-unit",
-          "elect",
-          "depose",
-          "integrate",
-          "separate",
-        ),
+        command: fc.constantFrom(...orders),
         at: fc.nat(5),
       }),
     },
@@ -42,6 +46,11 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 20, maxLength: 80, size: "max" },
 );
 
+const pg = charm("pg", {
+  provides: { db: { interface: "pgsql" } },
+  peers: { cluster: { interface: "pg" } },
+  storage: { data: { type: "filesystem" }, logs: { type: "block", multiple: { range: "0-3" } } },
+});
 const ownPart = ({ n }: Readonly<Bag>): Bag => (n === undefined ? {} : { n });
 const bagKey = (relation: number, entity: string) => `${relation} ${entity}`;
 
@@ -49,7 +58,7 @@ const bagKey = (relation: number, entity: string) => `${relation} ${entity}`;
 const told = { written: 0, lost: 0, seen: 0, refusedToFollowers: 0, ended: 0 };
 
 class History {
-  readonly world = new World();
+  readonly world = new StorageWorld();
   /** What hooks that ended well have written, by relation and entity. */
   readonly committed = new Map<string, Bag>();
   /** What a unit read of an entity in the last `-changed` of its, by unit, relation and entity. */
@@ -58,6 +67,8 @@ class History {
 
   async begin(): Promise<this> {
     this.world.deploy(web, 2).deploy(pg, 2).elect("web/0").elect("pg/0");
+    this.world.do({ type: "add-storage", unit: "pg/1", name: "logs", count: 1 });
+    this.world.provide();
     this.world.do({ type: "integrate", endpoints: ["web:db", "pg:db"] });
     this.#act(false, "well");
     await this.world.settle();
@@ -86,6 +97,10 @@ class History {
         this.world.do({ type: "depose-leader", application: unit.split("/")[0] ?? "", unit });
       if (command === "integrate") this.world.do({ type: "integrate", endpoints });
       if (command === "separate") this.world.do({ type: "remove-relation", endpoints, force: false });
+      if (command === "add-storage") this.world.do({ type: "add-storage", unit, name: "logs", count: 1 });
+      if (command === "detach-storage")
+        this.world.do({ type: "detach-storage", storage: this.world.ids[at] ?? "logs/0" });
+      if (command === "provide") this.world.provide();
     } catch (error) {
       ok(error instanceof ModelError, String(error));
     }
@@ -184,7 +199,7 @@ class History {
     this.#act(false, "well");
     for (let round = 0; ; round += 1) {
       ok(round < 50, "all come to rest");
-      await this.world.settle(2_000);
+      await this.world.provide().settle(2_000);
       const failed = Object.values(this.world.state.units).filter(({ uniter }) => uniter.failed);
       if (failed.length === 0) return this.check();
       for (const { name } of failed) this.world.do({ type: "resolve", unit: name, retry: true });
@@ -234,6 +249,7 @@ test("whatever is removed ends, whatever state it was in", { timeout }, async ()
       await history.rest();
       const { units, applications, relations } = history.world.state;
       deepEqual([units, applications, relations].map(Object.keys), [[], [], []]);
+      deepEqual(history.world.ids, []);
       told.ended += 1;
     }),
     { numRuns: histories },

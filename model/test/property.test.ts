@@ -2,9 +2,18 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import * as fc from "fast-check";
 import { test } from "vitest";
-import { ModelError, apply, createModel, decide, nextOperation, nextTimer } from "../src/index.ts";
-import type { Command, HookInfo, ModelEvent, ModelState, OperationOutcome } from "../src/index.ts";
-import { lb, pg, web } from "./support/charms.ts";
+import { ModelError, apply, createModel, nextOperation, nextTimer, record } from "../src/index.ts";
+import type {
+  Command,
+  HookInfo,
+  ModelEvent,
+  ModelState,
+  OperationOutcome,
+  RecordedEvent,
+  Source,
+  StorageInstance,
+} from "../src/index.ts";
+import { charm, lb, web } from "./support/charms.ts";
 import { base, uuid } from "./support/world.ts";
 
 type Step =
@@ -13,7 +22,16 @@ type Step =
       run: number;
       outcome: "success" | "failure" | "interrupted" | "writes" | "app-writes" | "reboot" | "leave";
     }
+  /** a machine has made an instance that was asked for; an operator takes one away: the nth that there is */
+  | { provide: number }
+  | { detach: number }
   | { wait: number };
+
+const pg = charm("pg", {
+  provides: { db: { interface: "pgsql" } },
+  peers: { cluster: { interface: "pg" } },
+  storage: { data: { type: "filesystem" }, logs: { type: "block", multiple: { range: "0-3" } } },
+});
 
 const applications = fc.constantFrom("web", "pg", "lb");
 const unit = fc.tuple(applications, fc.nat(3)).map(([name, number]) => `${name}/${number}`);
@@ -60,6 +78,12 @@ const commands = fc.oneof(
     message: fc.constant(""),
     bootId: fc.nat(2).map(String),
   }),
+  fc.record({
+    type: fc.constant("add-storage"),
+    unit: fc.nat(3).map((number) => `pg/${number}`),
+    name: fc.constantFrom("logs", "logs", "data"),
+    count: fc.constantFrom(1, 2),
+  }),
   fc.constant({ type: "tick" }),
 );
 
@@ -86,6 +110,8 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         ) as fc.Arbitrary<"success">,
       }),
     },
+    { weight: 1, arbitrary: fc.record({ provide: fc.nat(2) }) },
+    { weight: 1, arbitrary: fc.record({ detach: fc.nat(3) }) },
     { weight: 1, arbitrary: fc.record({ wait: fc.nat(400_000) }) },
   ),
   { maxLength: 60, size: "max" },
@@ -105,11 +131,16 @@ interface Story {
   members: Map<string, "joined" | "changed">;
 }
 
+const genesis = () => createModel({ uuid, name: "m", owner: "admin", now: 0, storage: true });
+
 class Machinery {
-  state: ModelState = createModel({ uuid, name: "m", owner: "admin", now: 0 });
+  state: ModelState = genesis();
   now = 1000;
-  readonly log: ModelEvent[] = [];
+  readonly log: RecordedEvent[] = [];
   readonly stories = new Map<string, Story>();
+  /** Instances of storage that their units have been told of; and of their end. */
+  readonly attached = new Set<string>();
+  readonly detached = new Set<string>();
 
   constructor() {
     for (const charm of [web, pg, lb]) this.do({ type: "add-charm", charm });
@@ -117,20 +148,35 @@ class Machinery {
 
   do(command: Record<string, unknown>): void {
     const before = JSON.stringify(this.state);
-    let events: ModelEvent[];
+    let recorded: RecordedEvent[];
     try {
-      events = decide(this.state, { ...command, now: this.now } as unknown as Command);
+      recorded = record(this.state, { ...command, now: this.now } as unknown as Command, sourceOf(command));
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
       equal(JSON.stringify(this.state), before);
       return;
     }
     equal(JSON.stringify(this.state), before);
+    for (const each of recorded) this.checkCause(each, command);
+    const events = recorded.map(({ event }) => event);
     if (command["type"] === "resolve") this.tellSkipped(command["unit"] as string, events);
     for (const event of events) apply(this.state, event);
-    this.log.push(...events);
+    this.log.push(...recorded);
     for (const name of Object.keys(this.state.machines))
       if (command["type"] === "deploy" || command["type"] === "add-unit") this.boot(name);
+  }
+
+  /** Who, and by which command; of what a hook has done, which hook of which unit. */
+  checkCause({ at, cause, event }: RecordedEvent, command: Record<string, unknown>): void {
+    const { type, unit } = command;
+    equal(at, this.now);
+    deepEqual([cause.command, cause.by], [type, sourceOf(command).by]);
+    if (type !== "finish-operation") return equal(cause.operationId, undefined, `${event.type} of no hook`);
+    const { current } = this.state.units[unit as string]?.uniter ?? {};
+    deepEqual(
+      [cause.unit, cause.hook, cause.operationId],
+      [unit, current?.hook?.name ?? current?.kind, command["operationId"]],
+    );
   }
 
   boot(machine: string): void {
@@ -184,6 +230,22 @@ class Machinery {
     equal(this.log.length, length, "finishing twice does nothing");
   }
 
+  instances(unitName?: string): StorageInstance[] {
+    const all = Object.values(this.state.storage?.instances ?? {});
+    return all.filter((each) => unitName === undefined || each.unit === unitName);
+  }
+
+  provide(which: (instance: StorageInstance, index: number) => boolean): void {
+    const asked = this.instances().filter(({ location }) => location === undefined);
+    for (const { id } of asked.filter(which))
+      this.do({ type: "storage-provisioned", storage: id, location: `/srv/${id}` });
+  }
+
+  detach(index: number): void {
+    const storage = this.instances()[index]?.id;
+    if (storage !== undefined) this.do({ type: "detach-storage", storage });
+  }
+
   story(name: string, id: number): Story {
     const key = `${name} ${id}`;
     const story = this.stories.get(key) ?? { created: false, broken: false, members: new Map() };
@@ -195,6 +257,7 @@ class Machinery {
   warm(): this {
     this.do({ type: "deploy", application: "web", charmUrl: web.url, units: 2, base });
     this.do({ type: "deploy", application: "pg", charmUrl: pg.url, units: 1, base });
+    this.do({ type: "add-storage", unit: "pg/0", name: "logs", count: 2 });
     this.do({ type: "elect-leader", application: "web", unit: "web/0" });
     this.do({ type: "integrate", endpoints: ["web:db", "pg:db"] });
     this.comeToRest();
@@ -202,13 +265,17 @@ class Machinery {
   }
 
   /** The order of a relation's hooks, from the unit's view. */
-  check(name: string, { name: hook, relationId: id, remoteUnit: member }: HookInfo): void {
+  check(
+    name: string,
+    { name: hook, relationId: id, remoteUnit: member, storageId: storage }: HookInfo,
+  ): void {
     const unit = this.state.units[name];
     ok(unit);
     if (hook === "start")
       ok(unit.uniter.installed && unit.uniter.configHash !== undefined, "start comes after config-changed");
-    const kind = hook.replace(/^.*-relation-/, "");
+    const kind = hook.replace(/^.*-(?:relation|storage)-/, "");
     told.set(kind, (told.get(kind) ?? 0) + 1);
+    this.checkStorage(name, hook, storage);
     if (id === undefined) return;
     const story = this.story(name, id);
     const isPeer = this.state.relations[id]?.endpoints.length === 1;
@@ -225,7 +292,27 @@ class Machinery {
       ok(!isPeer && story.members.size === 0, "broken comes last, and not among peers");
   }
 
-  tell(name: string, { name: hook, relationId: id, remoteUnit: member }: HookInfo): void {
+  /** Storage is there, and told of, before the charm is installed; all of it is let go of before the charm is stopped. */
+  checkStorage(name: string, hook: string, id: string | undefined): void {
+    const own = this.instances(name);
+    if (hook === "install")
+      for (const { id: each, life, location } of own)
+        ok(life !== "alive" || (location && this.attached.has(each)), `${each} is there before install`);
+    if (hook === "stop" || hook === "remove")
+      for (const { id: each } of own) ok(!this.attached.has(each), `${each} is let go of before ${hook}`);
+    if (id === undefined) return;
+    const instance = own.find((each) => each.id === id);
+    ok(instance?.location, `${hook} of ${id}, which is there, and is the unit's own`);
+    ok(!this.detached.has(id), `${hook} of ${id} after its end`);
+    equal(
+      this.attached.has(id),
+      hook.endsWith("-detaching"),
+      `${hook} of ${id}: attached once, then detached`,
+    );
+  }
+
+  tell(name: string, { name: hook, relationId: id, remoteUnit: member, storageId }: HookInfo): void {
+    if (storageId !== undefined) this[hook.endsWith("-attached") ? "attached" : "detached"].add(storageId);
     if (id === undefined) return;
     const story = this.story(name, id);
     if (hook.endsWith("-created")) story.created = true;
@@ -240,6 +327,7 @@ class Machinery {
     this.do({ type: "set-model-config", values: { "automatically-retry-hooks": true }, reset: [] });
     for (let rounds = 0; ; rounds += 1) {
       ok(rounds < 3000, "units come to rest");
+      this.provide(() => true);
       for (const machine of Object.keys(this.state.machines))
         if (
           Object.values(this.state.units).some(
@@ -268,6 +356,14 @@ class Machinery {
   }
 }
 
+const agents = new Set(["machine-agent", "start-operation", "finish-operation", "elect-leader"]);
+const clocks = new Set(["tick", "depose-leader"]);
+
+function sourceOf({ type }: Record<string, unknown>): Source {
+  if (agents.has(type as string)) return { by: "agent" };
+  return clocks.has(type as string) ? { by: "clock" } : { by: "user", user: "admin" };
+}
+
 function outcomeOf(outcome: string, hook: HookInfo | undefined): OperationOutcome {
   const writes = (bag: "unit" | "application") => ({
     relations: hook?.relationId === undefined ? {} : { [hook.relationId]: { [bag]: { key: hook.name } } },
@@ -288,6 +384,8 @@ function play(machinery: Machinery, sequence: readonly Step[]): void {
     machinery.now += 1;
     if ("wait" in step) machinery.now += step.wait;
     else if ("do" in step) machinery.do(step.do);
+    else if ("provide" in step) machinery.provide((_, index) => index === step.provide);
+    else if ("detach" in step) machinery.detach(step.detach);
     else machinery.run(step.run, step.outcome);
   }
 }
@@ -305,6 +403,10 @@ test(
           equal(life, "alive", `${name} is gone at rest`);
         for (const { life, id } of Object.values(machinery.state.relations))
           equal(life, "alive", `relation ${id} is gone at rest`);
+        for (const { id, life, unit: owner } of machinery.instances()) {
+          equal(life, "alive", `storage ${id} is gone at rest`);
+          ok(machinery.state.units[owner]?.uniter.storage?.includes(id), `${owner} has been told of ${id}`);
+        }
       }),
       { numRuns: histories },
     );
@@ -317,6 +419,9 @@ test(
       "remove",
       "leader-elected",
       "update-status",
+      "attached",
+      "detaching",
+      "install",
     ])
       ok((told.get(kind) ?? 0) > 20, `${kind} was told ${told.get(kind) ?? 0} times only`);
   },
@@ -327,8 +432,9 @@ test("a log that is replayed gives the same state, also through JSON", () => {
     fc.property(steps, (sequence) => {
       const machinery = new Machinery();
       play(machinery, sequence);
-      const replayed = createModel({ uuid, name: "m", owner: "admin", now: 0 });
-      for (const event of JSON.parse(JSON.stringify(machinery.log)) as ModelEvent[]) apply(replayed, event);
+      const replayed = genesis();
+      for (const { event } of JSON.parse(JSON.stringify(machinery.log)) as RecordedEvent[])
+        apply(replayed, event);
       deepEqual(replayed, machinery.state);
       deepEqual(JSON.parse(JSON.stringify(replayed)), replayed);
     }),

@@ -1,11 +1,23 @@
 /** The reference trace: one charm through its whole life, hook by hook. */
 import { deepEqual } from "node:assert/strict";
 import { test } from "vitest";
-import { pg, web } from "./support/charms.ts";
-import { World } from "./support/world.ts";
+import { charm, pg } from "./support/charms.ts";
+import { StorageWorld } from "./support/world.ts";
+
+const web = charm(
+  "web",
+  {
+    storage: { data: { type: "filesystem" } },
+    peers: { peers: { interface: "web-peers" } },
+    requires: { db: { interface: "pgsql" } },
+  },
+  { options: { port: { type: "int", default: 80 } }, actions: { ping: {} } },
+);
 
 test("the reference trace", async () => {
-  const world = new World().deploy(web, 2).elect("web/0");
+  const world = new StorageWorld();
+  world.deploy(web, 2).elect("web/0");
+  world.provide();
   const chapter = async (title: string, expected: Record<string, string[]>) => {
     await world.settle();
     const lines = [...world.trace];
@@ -19,6 +31,7 @@ test("the reference trace", async () => {
   };
   await chapter("deploy web -n 2", {
     "web/0": [
+      "data-storage-attached",
       "install",
       "peers-relation-created",
       "leader-elected",
@@ -28,6 +41,7 @@ test("the reference trace", async () => {
       "peers-relation-changed(web/1)",
     ],
     "web/1": [
+      "data-storage-attached",
       "install",
       "peers-relation-created",
       "config-changed",
@@ -62,7 +76,7 @@ test("the reference trace", async () => {
   await chapter("remove-relation web pg", { "web/0": departed, "web/1": departed });
   world.do({ type: "remove-unit", unit: "web/1" });
   await chapter("remove-unit web/1", {
-    "web/1": ["peers-relation-departed(web/0; departing web/1)", "stop", "remove"],
+    "web/1": ["data-storage-detaching", "peers-relation-departed(web/0; departing web/1)", "stop", "remove"],
     "web/0": ["peers-relation-departed(web/1; departing web/1)"],
   });
   world.now += 600_000;

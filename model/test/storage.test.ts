@@ -1,9 +1,9 @@
 /** Storage: there before a unit is installed, told of when it comes and before it goes, added to by hooks and operators. */
 import { deepEqual, equal } from "node:assert/strict";
 import { describe, test } from "vitest";
-import { createModel, hookEnvironment } from "../src/index.ts";
+import { hookEnvironment } from "../src/index.ts";
 import { charm } from "./support/charms.ts";
-import { World, refusal, uuid } from "./support/world.ts";
+import { StorageWorld, World, refusal } from "./support/world.ts";
 
 const db = charm("db", {
   storage: {
@@ -20,24 +20,6 @@ const paths = {
   version: "3.6.11",
   path: "/bin",
 };
-
-/** A world whose machines provide storage. */
-class StorageWorld extends World {
-  constructor() {
-    super();
-    Object.assign(this.state, createModel({ uuid, name: "m", owner: "admin", now: 0, storage: true }));
-  }
-
-  provide(): this {
-    for (const { id } of Object.values(this.state.storage?.instances ?? {}))
-      this.do({ type: "storage-provisioned", storage: id, location: `/srv/${id}` });
-    return this;
-  }
-
-  get ids(): string[] {
-    return Object.keys(this.state.storage?.instances ?? {});
-  }
-}
 
 async function running(): Promise<StorageWorld> {
   const world = new StorageWorld();

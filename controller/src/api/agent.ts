@@ -9,12 +9,13 @@ import type {
   ModelEvent,
   Operation,
   OperationOutcome,
+  Request,
   Unit,
   WorkloadStatus,
 } from "@cantrip/model";
 import { ApiError, defineFacade, type Connection, type FacadeMethod, type Params } from "../facade.ts";
 import { internalsOf } from "../live/internals.ts";
-import type { Cause, LiveModel, LogLevel, LogRecord, Request } from "../models.ts";
+import type { LiveModel, LogLevel, LogRecord } from "../models.ts";
 import type { Assignment, HookSetting, ResourceInfo, StartedOperation } from "./agent-protocol.ts";
 import { assignmentOf } from "./assignment.ts";
 
@@ -255,18 +256,7 @@ function log(call: AgentCall): unknown {
 }
 
 async function run(call: AgentCall, request: Request): Promise<readonly ModelEvent[]> {
-  return call.model.execute(request, causeOf(call, request));
-}
-
-/** The hook that the unit runs is the cause of what it does. */
-function causeOf({ model }: AgentCall, request: Request): Cause {
-  const unit = "unit" in request ? request.unit : undefined;
-  const current = unit === undefined ? undefined : model.state.units[unit]?.uniter.current;
-  return {
-    by: "agent",
-    ...(unit === undefined ? {} : { unit }),
-    ...(current ? { operationId: current.id, hook: current.hook?.name ?? current.kind } : {}),
-  };
+  return call.model.execute(request, { by: "agent" });
 }
 
 function internals({ connection }: AgentCall) {

@@ -6,7 +6,7 @@ import { ProgressWatcher } from "./action/progress.ts";
 import { wireOperation, wireTask } from "./action/wire.ts";
 import { charmOf } from "./application/deploy.ts";
 import { entityTags, texts, wholeNumber } from "./params.ts";
-import { applicationIn, causeOf, eachResult, idIn, modelOf, naturally, notFound, own } from "./values.ts";
+import { applicationIn, sourceOf, eachResult, idIn, modelOf, naturally, notFound, own } from "./values.ts";
 
 function taskIn(connection: Connection, id: string): Task {
   return own(modelOf(connection).state.tasks, id) ?? notFound(`task "${id.slice(0, 80)}"`);
@@ -19,7 +19,7 @@ const Actions: FacadeMethod = async (connection, params) => ({
 const Cancel: FacadeMethod = async (connection, params) => ({
   results: await eachResult(entityTags(params), async (tag) => {
     const { id: task } = taskIn(connection, taskId(tag));
-    await modelOf(connection).execute({ type: "cancel-task", task }, causeOf(connection));
+    await modelOf(connection).execute({ type: "cancel-task", task }, sourceOf(connection));
     return wireTask(taskIn(connection, task));
   }),
 });

@@ -1,6 +1,6 @@
 /** Client: the status of a model, its history, and the watcher of everything. */
 import { ApiError, defineFacade, type Connection, type FacadeMethod, type Params } from "../facade.ts";
-import type { StatusEntry, StatusKind } from "../models.ts";
+import type { StatusEntry, StatusKind } from "@cantrip/model";
 import { fullStatus } from "./status/full-status.ts";
 import { selected } from "./status/patterns.ts";
 import { items, text, texts, wholeNumber, optionalText } from "./params.ts";

@@ -9,7 +9,7 @@ import {
   type Params,
 } from "../facade.ts";
 import { flag, items, optionalText, record, texts } from "./params.ts";
-import { causeOf, eachResult, idIn, machineIn, modelOf, unitTag } from "./values.ts";
+import { sourceOf, eachResult, idIn, machineIn, modelOf, unitTag } from "./values.ts";
 
 const AddMachines: FacadeMethod = async (connection, params) => ({
   machines: await eachResult(items(params, "params"), (one) => addMachine(connection, one)),
@@ -24,7 +24,7 @@ async function addMachine(connection: Connection, given: Params): Promise<{ mach
   const constraints = record(given, "constraints");
   const events = await model.execute(
     { type: "add-machine", base: baseOf(given), constraints },
-    causeOf(connection),
+    sourceOf(connection),
   );
   const machine = events.find((event) => event.type === "machine-added")?.machine.id;
   return { machine: machine ?? "" };
@@ -45,7 +45,7 @@ const DestroyMachineWithParams: FacadeMethod = async (connection, params) => {
     const model = modelOf(connection);
     const { id: machine } = machineIn(model, idIn(tag, "machine"));
     const units = Object.values(model.state.units).filter((unit) => unit.machine === machine);
-    if (!isDryRun) await model.execute({ type: "remove-machine", machine, force }, causeOf(connection));
+    if (!isDryRun) await model.execute({ type: "remove-machine", machine, force }, sourceOf(connection));
     return {
       info: { "machine-id": machine, "destroyed-units": units.map(({ name }) => ({ tag: unitTag(name) })) },
     };

@@ -2,7 +2,7 @@
 import { modelDefaults, type ConfigValue } from "@cantrip/model";
 import { ApiError, defineFacade, type Connection, type FacadeMethod } from "../facade.ts";
 import { record, texts } from "./params.ts";
-import { causeOf, modelOf } from "./values.ts";
+import { sourceOf, modelOf } from "./values.ts";
 
 /** Those that clients ask for by name beside the model's own. */
 const defaults: Record<string, ConfigValue> = { ...modelDefaults, "charmhub-url": "" };
@@ -56,12 +56,12 @@ async function change(
   values: Record<string, ConfigValue>,
   reset: string[],
 ): Promise<void> {
-  await modelOf(connection).execute({ type: "set-model-config", values, reset }, causeOf(connection));
+  await modelOf(connection).execute({ type: "set-model-config", values, reset }, sourceOf(connection));
 }
 
 const SetModelConstraints: FacadeMethod = async (connection, params) => {
   const constraints = record(params, "constraints");
-  await modelOf(connection).execute({ type: "set-constraints", constraints }, causeOf(connection));
+  await modelOf(connection).execute({ type: "set-constraints", constraints }, sourceOf(connection));
 };
 
 /** The next numbers, for plans of bundles. */

@@ -3,7 +3,7 @@ import { ApiError, defineFacade, type Connection, type FacadeMethod, type Params
 import type { Controller, LiveModel } from "../models.ts";
 import { modelInfo, modelStatusEntry, modelSummary, userModels } from "./describe/model.ts";
 import { entityTags, flag, items, record, text } from "./params.ts";
-import { causeOf, eachResult, idIn } from "./values.ts";
+import { sourceOf, eachResult, idIn } from "./values.ts";
 
 const ListModelSummaries: FacadeMethod = ({ controller }) => ({
   results: controller.models.list().map((model) => ({ result: modelSummary(controller, model) })),
@@ -46,7 +46,7 @@ const DestroyModels: FacadeMethod = async (connection, params) => ({
 
 async function destroyModel(connection: Connection, given: Params): Promise<undefined> {
   const model = modelByTag(connection.controller, text(given, "model-tag"));
-  await model.execute({ type: "destroy-model", force: flag(given, "force") }, causeOf(connection));
+  await model.execute({ type: "destroy-model", force: flag(given, "force") }, sourceOf(connection));
   return undefined;
 }
 

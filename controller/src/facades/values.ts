@@ -1,7 +1,7 @@
 /** Values that many facades share: tags, times, per-item results, and the entities that they name. */
-import { ModelError, type Application, type Machine, type Unit } from "@cantrip/model";
+import { ModelError, type Application, type Machine, type Source, type Unit } from "@cantrip/model";
 import { ApiError, type Connection } from "../facade.ts";
-import type { Cause, LiveModel } from "../models.ts";
+import type { LiveModel } from "../models.ts";
 
 export const time = (ms: number): string => new Date(ms).toISOString();
 export const optionalTime = (ms: number | undefined): string | null => (ms === undefined ? null : time(ms));
@@ -52,7 +52,7 @@ export function modelOf(connection: Connection): LiveModel {
   throw new ApiError("not implemented", "this facade is served on model connections only");
 }
 
-export const causeOf = (connection: Connection): Cause => ({
+export const sourceOf = (connection: Connection): Source => ({
   by: "user",
   user: userName(connection.user.tag),
 });

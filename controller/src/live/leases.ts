@@ -1,14 +1,21 @@
 /**
- * Leadership. Who leads is an event; for how long is kept here, in monotonic time: a term of 60 s that every sign of life
- * of the leader's agent renews. At controller start every leader has a full term. When a term ends, or the leader is gone,
- * the oldest living unit whose agent is there leads.
+ * Leadership, alive: the model's terms of office on the controller's clock, with a timer for the next end. What is due is
+ * carried out by one pass at a time, so that between looking and acting nobody else elects.
  */
-import type { Application, Unit } from "@cantrip/model";
+import {
+  beginTerms,
+  claimLeadership,
+  nextTermEnd,
+  renewTerms,
+  settleLeadership,
+  type LeadershipChange,
+  type Terms,
+} from "@cantrip/model";
 import type { LiveModel } from "../models.ts";
 import type { Clock } from "./clock.ts";
-import { unitsOn } from "./presence.ts";
 
-export const termMs = 60_000;
+/** After a change that could not be carried out. */
+const retryMs = 1_000;
 
 export interface LeasesOptions {
   readonly model: LiveModel;
@@ -19,102 +26,82 @@ export interface LeasesOptions {
 
 export class Leases {
   readonly #options: LeasesOptions;
-  /** application → leader and end of its term */
-  readonly #terms = new Map<string, { unit: string; end: number }>();
+  #terms: Terms;
+  #last: Promise<void> = Promise.resolve();
+  /** asked for, not begun: it will see all that has happened until then */
+  #next: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
+  #closed = false;
 
   constructor(options: LeasesOptions) {
     this.#options = options;
-    for (const { name, leader } of this.#applications()) if (leader) this.#begin(name, leader);
+    this.#terms = beginTerms(options.model.state, options.clock.monotonic());
   }
 
-  /** Every leader on the machine whose agent gave a sign of life keeps its office. A dying unit does not extend its term. */
+  /** A sign of life from the agent on the machine. */
   renew(machine: string): void {
-    for (const unit of unitsOn(this.#options.model, machine)) {
-      if (unit.life === "alive" && this.#leaderOf(unit.application) === unit.name)
-        this.#begin(unit.application, unit.name);
-    }
+    const { model, clock } = this.#options;
+    this.#terms = renewTerms(model.state, this.#terms, machine, clock.monotonic());
   }
 
-  /** is-leader: true promises at least 30 s more. */
-  async claim(unitName: string): Promise<boolean> {
-    const unit = this.#options.model.state.units[unitName];
-    if (!unit) return false;
+  /** What `is-leader` answers. */
+  async claim(unit: string): Promise<boolean> {
+    const { model, clock } = this.#options;
     await this.evaluate();
-    if (this.#leaderOf(unit.application) !== unitName) return false;
-    if (unit.life === "alive") this.#begin(unit.application, unitName);
-    return this.#remaining(unit.application) >= termMs / 2;
+    const { terms, isLeader } = claimLeadership(model.state, this.#terms, unit, clock.monotonic());
+    this.#terms = terms;
+    return isLeader;
   }
 
   /** Ends terms that are over and fills empty offices. Call it when units, agents or leaders changed. */
-  async evaluate(): Promise<void> {
-    for (const application of this.#applications()) {
-      await this.#settle(application).catch(this.#options.onError);
-    }
-    this.#schedule();
+  evaluate(): Promise<void> {
+    this.#next ??= this.#last = this.#last.then(() => {
+      this.#next = undefined;
+      return this.#pass();
+    });
+    return this.#next;
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancelTimer?.();
   }
 
-  async #settle({ name, leader }: Application): Promise<void> {
+  /** Trouble with one application does not keep the others waiting. */
+  async #pass(): Promise<void> {
+    let isWell = true;
+    for (const application of Object.keys(this.#options.model.state.applications))
+      try {
+        await this.#settle(application);
+      } catch (error) {
+        isWell = false;
+        this.#options.onError(error);
+      }
+    this.#schedule(isWell);
+  }
+
+  async #settle(application: string): Promise<void> {
     const { model } = this.#options;
-    if (leader && this.#terms.get(name)?.unit !== leader) this.#begin(name, leader);
-    if (leader && !this.#isOver(name, leader)) return;
-    if (leader)
-      await model.execute({ type: "depose-leader", application: name, unit: leader }, { by: "clock" });
-    this.#terms.delete(name);
-    const next = this.#candidate(name);
-    if (!next) return;
-    await model.execute(
-      { type: "elect-leader", application: name, unit: next.name },
-      { by: "agent", unit: next.name },
-    );
-    this.#begin(name, next.name);
+    for (let change = this.#due(application); change; change = this.#due(application))
+      await model.execute(change.request, change.source);
   }
 
-  #isOver(application: string, leader: string): boolean {
-    const unit = this.#options.model.state.units[leader];
-    return !unit || unit.life === "dead" || this.#remaining(application) <= 0;
+  #due(application: string): LeadershipChange | undefined {
+    if (this.#closed) return undefined;
+    const { model, clock, agentAlive } = this.#options;
+    const at = { now: clock.monotonic(), hasAgent: agentAlive };
+    const { terms, change } = settleLeadership(model.state, this.#terms, application, at);
+    this.#terms = terms;
+    return change;
   }
 
-  #candidate(application: string): Unit | undefined {
-    const { model, agentAlive } = this.#options;
-    return Object.values(model.state.units)
-      .filter((u) => u.application === application && u.life === "alive" && agentAlive(u.name))
-      .sort((a, b) => unitNumber(a.name) - unitNumber(b.name))[0];
-  }
-
-  #begin(application: string, unit: string): void {
-    this.#terms.set(application, { unit, end: this.#options.clock.monotonic() + termMs });
-  }
-
-  #remaining(application: string): number {
-    return (this.#terms.get(application)?.end ?? 0) - this.#options.clock.monotonic();
-  }
-
-  #leaderOf(application: string): string | undefined {
-    return this.#options.model.state.applications[application]?.leader;
-  }
-
-  #applications(): Application[] {
-    return Object.values(this.#options.model.state.applications);
-  }
-
-  #schedule(): void {
+  #schedule(isWell: boolean): void {
     this.#cancelTimer?.();
-    const ends = this.#applications()
-      .filter((a) => a.leader)
-      .map((a) => this.#remaining(a.name));
-    if (ends.length === 0) return;
-    this.#cancelTimer = this.#options.clock.after(
-      Math.max(Math.min(...ends), 10),
-      () => void this.evaluate(),
-    );
+    if (this.#closed) return;
+    const { model, clock } = this.#options;
+    const end = nextTermEnd(model.state, this.#terms);
+    if (isWell && end === undefined) return;
+    const ms = isWell && end !== undefined ? end - clock.monotonic() : retryMs;
+    this.#cancelTimer = clock.after(ms, () => void this.evaluate());
   }
-}
-
-function unitNumber(name: string): number {
-  return Number(name.slice(name.indexOf("/") + 1));
 }

@@ -2,9 +2,9 @@
  * One model, alive: its state in memory, its log on disk. A command is decided, appended in one transaction, applied and
  * announced before `execute` returns, so commands never overlap. Killed at any instant, it is replayed to the same state.
  */
-import { apply, decide, nextTimer } from "@cantrip/model";
-import type { Command, HookChanges, ModelEvent, ModelState } from "@cantrip/model";
-import type { Cause, LiveModel, LoggedEvent, Request } from "../models.ts";
+import { apply, nextTimer, record } from "@cantrip/model";
+import type { Command, HookChanges, ModelEvent, ModelState, Request, Source } from "@cantrip/model";
+import type { LiveModel, LoggedEvent } from "../models.ts";
 import type { EventLog } from "../store/event-log.ts";
 import type { SecretVault } from "../store/secret-vault.ts";
 import type { Clock } from "./clock.ts";
@@ -57,17 +57,18 @@ export class Model implements LiveModel {
     return this.#version;
   }
 
-  async execute(request: Request, cause: Cause): Promise<readonly ModelEvent[]> {
+  async execute(request: Request, source: Source): Promise<readonly ModelEvent[]> {
     if (this.#closed) throw new Error(`cannot change model "${this.name}": the controller is stopping`);
     const now = this.#parts.clock.now();
     const contents: SealedContent[] = [];
     const command = this.#separateContents({ ...request, now }, contents);
-    const events = decide(this.#state, command);
-    if (events.length === 0) return events;
-    const logged = this.#parts.log.append(this.uuid, now, { ...cause, command: request.type }, events, () => {
+    const recorded = record(this.#state, command, source);
+    if (recorded.length === 0) return [];
+    const logged = this.#parts.log.append(this.uuid, recorded, () => {
       for (const c of contents) this.#parts.vault.write(this.uuid, c.secret, c.contentId, c.content);
     });
     for (const { seq, event } of logged) this.#apply(seq, event);
+    const events = recorded.map(({ event }) => event);
     if (events.some(({ type }) => /secret|removed|committed/.test(type))) this.#sweepSecrets();
     this.#schedule();
     this.#maybeSnapshot();

@@ -81,7 +81,7 @@ export class Presence {
     for (const unit of unitsOn(model, machine)) {
       await model.execute(
         { type: "unit-agent", unit: unit.name, status: "idle", message: "" },
-        { by: "agent", unit: unit.name },
+        { by: "agent" },
       );
     }
   }

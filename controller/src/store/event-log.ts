@@ -3,8 +3,8 @@
  * shortens the replay; events that a snapshot covers are dropped once they are too old or too many ("compacted").
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { ModelEvent, ModelState } from "@cantrip/model";
-import type { Cause, LoggedEvent } from "../models.ts";
+import type { Cause, ModelEvent, ModelState, RecordedEvent } from "@cantrip/model";
+import type { LoggedEvent } from "../models.ts";
 import { transaction } from "./database.ts";
 
 export interface Retention {
@@ -75,21 +75,15 @@ export class EventLog {
   }
 
   /** @param beside more writes of the same transaction (secret contents) */
-  append(
-    model: string,
-    at: number,
-    cause: Cause,
-    events: readonly ModelEvent[],
-    beside?: () => void,
-  ): LoggedEvent[] {
+  append(model: string, recorded: readonly RecordedEvent[], beside?: () => void): LoggedEvent[] {
     const insert = this.#db.prepare(
       "INSERT INTO events (model, at, type, cause, event) VALUES (?, ?, ?, ?, ?)",
     );
-    const causeText = JSON.stringify(cause);
     return transaction(this.#db, () => {
       beside?.();
-      return events.map((event) => {
-        const { lastInsertRowid } = insert.run(model, at, event.type, causeText, JSON.stringify(event));
+      return recorded.map(({ at, cause, event }) => {
+        const texts = [JSON.stringify(cause), JSON.stringify(event)];
+        const { lastInsertRowid } = insert.run(model, at, event.type, ...texts);
         return { seq: Number(lastInsertRowid), at, cause, event };
       });
     });

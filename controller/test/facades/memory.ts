@@ -1,9 +1,18 @@
 /** A controller in memory around the real model: for facades, which need nothing else of it. */
-import { apply, createModel, decide, type Charm, type ModelState, type Resource } from "@cantrip/model";
+import {
+  apply,
+  createModel,
+  record,
+  type Charm,
+  type ModelState,
+  type Request,
+  type Resource,
+  type Source,
+} from "@cantrip/model";
 import { charmActionsOf, charmConfigOf, charmMetadataOf } from "@cantrip/metadata";
 import "../../src/facades/index.ts";
 import { findMethod, type Connection, type ConnectionResource } from "../../src/facade.ts";
-import type { Cause, Controller, LiveModel, LoggedEvent, Request } from "../../src/models.ts";
+import type { Controller, LiveModel, LoggedEvent } from "../../src/models.ts";
 
 export const uuid = "11111111-2222-4333-8444-555555abcdef";
 export const start = Date.parse("2026-01-02T03:04:05.000Z");
@@ -26,14 +35,10 @@ export class MemoryModel implements LiveModel {
   get version(): number {
     return this.log.length;
   }
-  async execute(request: Request, cause: Cause) {
-    const events = decide(this.state, { ...request, now: this.now });
-    const logged = events.map((event, index) => ({
-      seq: this.log.length + index + 1,
-      at: this.now,
-      cause: { ...cause, command: request.type },
-      event,
-    }));
+  async execute(request: Request, source: Source) {
+    const recorded = record(this.state, { ...request, now: this.now }, source);
+    const logged = recorded.map((each, index) => ({ seq: this.log.length + index + 1, ...each }));
+    const events = logged.map(({ event }) => event);
     for (const event of events) apply(this.state, event);
     this.log.push(...logged);
     if (logged.length > 0) for (const listener of this.#listeners) listener(logged);

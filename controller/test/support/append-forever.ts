@@ -7,6 +7,7 @@ const log = new EventLog(openDatabase(process.argv[2] ?? ""));
 const [model] = log.models();
 for (let n = 0; ; n++) {
   const event = { type: "model-config-set", set: { n }, reset: [] } as const;
-  log.append(model?.uuid ?? "", n, { by: "user" }, [event, event, event]);
+  const recorded = { at: n, cause: { by: "user", command: "set-model-config" }, event } as const;
+  log.append(model?.uuid ?? "", [recorded, recorded, recorded]);
   writeSync(1, `${n}\n`);
 }

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { openMachines } from "@cantrip/machines";
 import { openController } from "../../src/controller.ts";
-import type { Request } from "../../src/models.ts";
+import type { Request } from "@cantrip/model";
 import { readMachinesConfig } from "../../src/provision/config.ts";
 
 const [state = "", configPath = "", socketPath = "", port = "0"] = process.argv.slice(2);

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openMachines, type NspawnMachines } from "@cantrip/machines";
-import type { Command, ModelState } from "@cantrip/model";
+import type { Command, ModelState, Request } from "@cantrip/model";
 import { buildAgentDirectory } from "../../src/agent-bundle.ts";
-import type { LoggedEvent, LogRecord, Request } from "../../src/models.ts";
+import type { LoggedEvent, LogRecord } from "../../src/models.ts";
 import type { MachinesConfig } from "../../src/provision/config.ts";
 
 const cache = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";

@@ -33,12 +33,15 @@ function handedOut(juju: MemoryJuju, unit: string, operation: Operation): Operat
 }
 
 function beginAction(juju: MemoryJuju, unit: string, { action, params = {} }: ActionGiven): Operation {
-  juju.do({ type: "enqueue-action", requests: [{ receiver: unit, action, parameters: { ...params } }] });
+  juju.do(
+    { type: "enqueue-action", requests: [{ receiver: unit, action, parameters: { ...params } }] },
+    "user",
+  );
   const [queued] = Object.values(juju.state.operations);
   const [taskId] = queued?.tasks ?? [];
   if (taskId === undefined)
     throw new GivenError(`the action "${action}" cannot run: ${queued?.failures[0]?.message}`);
-  juju.do({ type: "start-task", task: taskId });
+  juju.do({ type: "start-task", task: taskId }, "agent");
   return handedOut(juju, unit, { id: `1.run-action.${taskId}`, kind: "run-action", taskId });
 }
 

@@ -60,7 +60,7 @@ export class MemoryHook {
 
   #finish(outcome: OperationOutcome): void {
     const { unit, operation } = this;
-    this.juju.do({ type: "finish-operation", unit, operationId: operation.id, outcome });
+    this.juju.do({ type: "finish-operation", unit, operationId: operation.id, outcome }, "agent");
   }
 
   #outcome(exitCode: number): OperationOutcome {
@@ -76,7 +76,7 @@ export class MemoryHook {
     const isWell = exitCode === 0 && failed === undefined;
     const result = { status: isWell ? "completed" : "failed", message: failed ?? "", results } as const;
     const changes = exitCode === 0 ? { changes: this.#changes() } : {};
-    this.juju.do({ type: "finish-task", task, result, unit: this.unit, ...changes });
+    this.juju.do({ type: "finish-task", task, result, unit: this.unit, ...changes }, "agent");
   }
 
   #changes(): HookBuffer["changes"] {

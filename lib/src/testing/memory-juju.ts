@@ -1,20 +1,18 @@
 import {
-  type Command,
   type HookEffects,
   ModelError,
-  type ModelEvent,
   type ModelState,
+  type RecordedEvent,
+  type Request,
   type SecretChange,
+  type Source,
   apply,
-  decide,
   readSecret,
+  record,
 } from "@cantrip/model";
 import type { LogLevel } from "../log/log.ts";
 import { joinStatus } from "./given.ts";
 
-type WithoutTime<Any> = Any extends unknown ? Omit<Any, "now"> : never;
-/** A command of the model; the time at which it is issued is added to it. */
-export type Asked = WithoutTime<Command>;
 type Content = Readonly<Record<string, string>>;
 
 /**
@@ -26,6 +24,8 @@ export class MemoryJuju {
   readonly now: () => number;
   /** Paths of uploaded files, by application and name. */
   readonly resources = new Map<string, Readonly<Record<string, string>>>();
+  /** What has happened, in order, and why. */
+  readonly events: RecordedEvent[] = [];
   readonly #contents = new Map<string, Content>();
   #secretsMade = 0;
 
@@ -35,10 +35,10 @@ export class MemoryJuju {
   }
 
   /** @throws ModelError */
-  do(asked: Asked): readonly ModelEvent[] {
-    const events = decide(this.state, { ...asked, now: this.now() });
-    for (const event of events) apply(this.state, event);
-    return events;
+  do(request: Request, by: Source["by"]): void {
+    const recorded = record(this.state, { ...request, now: this.now() }, { by });
+    for (const { event } of recorded) apply(this.state, event);
+    this.events.push(...recorded);
   }
 
   keep(content: Content): { contentId: string; checksum: string } {
@@ -92,12 +92,12 @@ export class MemoryEffects implements HookEffects {
   }: Parameters<HookEffects["setStatus"]>[0]): ReturnType<HookEffects["setStatus"]> {
     const type = application ? "set-application-status" : "set-status";
     // The model refuses what is no status.
-    this.#juju.do({ type, unit: this.#unit, status: status as "active", message });
+    this.#juju.do({ type, unit: this.#unit, status: status as "active", message }, "agent");
     if (!application) this.statusHistory.push(joinStatus({ status, message }));
   }
 
   async setWorkloadVersion(version: string): Promise<void> {
-    this.#juju.do({ type: "set-workload-version", unit: this.#unit, version });
+    this.#juju.do({ type: "set-workload-version", unit: this.#unit, version }, "agent");
   }
 
   async log(level: string, text: string): Promise<void> {
@@ -133,7 +133,7 @@ export class MemoryEffects implements HookEffects {
   }
 
   async setLeaderSettings(settings: Record<string, string>): Promise<void> {
-    this.#juju.do({ type: "set-leader-settings", unit: this.#unit, settings });
+    this.#juju.do({ type: "set-leader-settings", unit: this.#unit, settings }, "agent");
   }
 
   async readFile(path: string): Promise<string> {

@@ -1,6 +1,8 @@
 import {
   type ModelState,
   type Operation,
+  type RecordedEvent,
+  type Request,
   type Unit,
   createModel,
   displayedStatus,
@@ -13,7 +15,7 @@ import { memoryStore } from "../framework/stored.ts";
 import { type CharmSource, definitionIn, fixedTime } from "./dispatch.ts";
 import { joinStatus } from "./given.ts";
 import { MemoryHook } from "./memory-hook.ts";
-import { type Asked, MemoryJuju } from "./memory-juju.ts";
+import { MemoryJuju } from "./memory-juju.ts";
 import { Mortal } from "./mortal.ts";
 import { type TestedCharm, end, live } from "./process.ts";
 import { withTrail } from "./recorded.ts";
@@ -116,12 +118,17 @@ export class TestModel {
     return this.#juju.state;
   }
 
+  /** What has happened, in order: each event with its time and its cause, the hook of a unit or who else asked for it. */
+  get events(): readonly RecordedEvent[] {
+    return this.#juju.events;
+  }
+
   /**
    * What an operator asks for.
    * @throws ModelError
    */
-  do(asked: Asked): void {
-    this.#juju.do(asked);
+  do(request: Request): void {
+    this.#juju.do(request, "user");
   }
 
   /** @throws ModelError */
@@ -138,9 +145,12 @@ export class TestModel {
       fakesOf: fakes ?? (() => undefined),
     });
     const charm = { url, name, revision, sha256: "", size: 0, ...definition };
-    this.#juju.do({ type: "add-charm", charm });
+    this.#juju.do({ type: "add-charm", charm }, "user");
     const base = { name: "ubuntu", channel: "24.04" };
-    this.#juju.do({ type: "deploy", application, charmUrl: url, units, base, settings: { ...config } });
+    this.#juju.do(
+      { type: "deploy", application, charmUrl: url, units, base, settings: { ...config } },
+      "user",
+    );
     this.#juju.resources.set(application, resources);
   }
 
@@ -177,7 +187,7 @@ export class TestModel {
     await this.settle();
     for (let due = nextTimer(this.state); due !== undefined && due <= until; due = nextTimer(this.state)) {
       this.#now = Math.max(this.#now, due);
-      this.#juju.do({ type: "tick" });
+      this.#juju.do({ type: "tick" }, "clock");
       await this.settle();
     }
     this.#now = Math.max(this.#now, until);
@@ -238,16 +248,20 @@ export class TestModel {
     const elect =
       ({ name, application }: Unit): Turn =>
       () =>
-        void this.#juju.do({ type: "elect-leader", application, unit: name });
+        this.#juju.do({ type: "elect-leader", application, unit: name }, "agent");
     return [...commits, ...beginnings, ...candidates.map(elect)];
   }
 
   async #begin(unit: string, { id }: Operation): Promise<void> {
-    this.#juju.do({ type: "start-operation", unit, operationId: id });
+    this.#juju.do({ type: "start-operation", unit, operationId: id }, "agent");
     const { current } = this.#unit(unit).uniter;
     if (current === undefined) return;
     if (current.kind === "run-hook" || current.kind === "run-action") await this.#live(unit, current);
-    else this.#juju.do({ type: "finish-operation", unit, operationId: id, outcome: { kind: "success" } });
+    else
+      this.#juju.do(
+        { type: "finish-operation", unit, operationId: id, outcome: { kind: "success" } },
+        "agent",
+      );
   }
 
   async #live(unit: string, operation: Operation): Promise<void> {
@@ -303,7 +317,8 @@ export class TestModel {
     for (const { id, life, agentStatus } of Object.values(this.state.machines)) {
       const units = unitsOnMachine(this.state, id);
       const isRebooting = units.some((unit) => unit.agentStatus.status === "rebooting");
-      if (life !== "alive" && units.length === 0) this.#juju.do({ type: "machine-removed", machine: id });
+      if (life !== "alive" && units.length === 0)
+        this.#juju.do({ type: "machine-removed", machine: id }, "provisioner");
       else if (agentStatus.status !== "started" || isRebooting) this.#boot(id);
     }
   }
@@ -311,7 +326,10 @@ export class TestModel {
   #provide(): void {
     for (const { id, location } of Object.values(this.state.storage?.instances ?? {}))
       if (location === undefined)
-        this.#juju.do({ type: "storage-provisioned", storage: id, location: `/var/lib/juju/storage/${id}` });
+        this.#juju.do(
+          { type: "storage-provisioned", storage: id, location: `/var/lib/juju/storage/${id}` },
+          "agent",
+        );
   }
 
   #boot(machine: string): void {
@@ -319,7 +337,10 @@ export class TestModel {
     const number = Number(machine) + 1;
     const addresses = [`10.0.${number >> 8}.${number & 255}`];
     const bootId = `boot-${this.#boots}`;
-    this.#juju.do({ type: "machine-agent", machine, status: "started", message: "", bootId, addresses });
+    this.#juju.do(
+      { type: "machine-agent", machine, status: "started", message: "", bootId, addresses },
+      "agent",
+    );
   }
 }
 

@@ -18,11 +18,11 @@ import type {
   ModelState,
   Operation,
   OperationOutcome,
+  Request,
   ToolResult,
   Unit,
 } from "../../src/index.ts";
 
-type Request = Command extends infer C ? (C extends { now: number } ? Omit<C, "now"> : never) : never;
 /** What a charm does in a hook; a throw fails it. */
 export type Script = (hook: Hook) => Promise<void> | void;
 
@@ -192,6 +192,24 @@ export class World {
       readFile: async (path) => `content of ${path}`,
       now: () => this.now,
     };
+  }
+}
+
+/** A world whose machines provide storage. */
+export class StorageWorld extends World {
+  constructor() {
+    super();
+    Object.assign(this.state, createModel({ uuid, name: "m", owner: "admin", now: 0, storage: true }));
+  }
+
+  provide(): this {
+    for (const { id } of Object.values(this.state.storage?.instances ?? {}))
+      this.do({ type: "storage-provisioned", storage: id, location: `/srv/${id}` });
+    return this;
+  }
+
+  get ids(): string[] {
+    return Object.keys(this.state.storage?.instances ?? {});
   }
 }
 

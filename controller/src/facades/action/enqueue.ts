@@ -4,7 +4,7 @@ import { ApiError, type Connection, type FacadeMethod, type Params } from "../..
 import type { LiveModel } from "../../models.ts";
 import { flag, items, optionalText, record, text, texts, wholeNumber } from "../params.ts";
 import { unitsOf } from "../status/displayed.ts";
-import { applicationIn, causeOf, idIn, modelOf, naturally, own, parseTag } from "../values.ts";
+import { applicationIn, sourceOf, idIn, modelOf, naturally, own, parseTag } from "../values.ts";
 import { wireTask, type ActionResult } from "./wire.ts";
 
 interface TaskRequest {
@@ -81,7 +81,7 @@ function execRequest(receiver: string, params: Params): TaskRequest {
 
 async function enqueue(connection: Connection, requests: TaskRequest[]): Promise<object> {
   const model = modelOf(connection);
-  const events = await model.execute({ type: "enqueue-action", requests }, causeOf(connection));
+  const events = await model.execute({ type: "enqueue-action", requests }, sourceOf(connection));
   const operation = operationIn(events);
   return { operation: `operation-${operation.id}`, actions: inOrder(model, operation, requests) };
 }

@@ -2,7 +2,7 @@
 import type { FacadeMethod, Connection, Params } from "../../facade.ts";
 import { items, text, texts } from "../params.ts";
 import { wireBase } from "../status/full-status.ts";
-import { applicationIn, causeOf, eachResult, modelOf } from "../values.ts";
+import { applicationIn, sourceOf, eachResult, modelOf } from "../values.ts";
 import { charmOf } from "./deploy.ts";
 import { givenSettings, wireSettings, wireTrust, type WireSetting } from "./settings.ts";
 
@@ -38,14 +38,14 @@ async function setConfig(connection: Connection, given: Params): Promise<undefin
   if (Object.keys(settings).length > 0)
     await modelOf(connection).execute(
       { type: "set-config", application, settings, reset: [] },
-      causeOf(connection),
+      sourceOf(connection),
     );
   if (trust !== undefined) await setTrust(connection, application, trust);
   return undefined;
 }
 
 function setTrust(connection: Connection, application: string, trust: boolean): Promise<unknown> {
-  return modelOf(connection).execute({ type: "set-trust", application, trust }, causeOf(connection));
+  return modelOf(connection).execute({ type: "set-trust", application, trust }, sourceOf(connection));
 }
 
 export const UnsetApplicationsConfig: FacadeMethod = async (connection, params) => ({
@@ -59,7 +59,7 @@ async function unsetConfig(connection: Connection, given: Params): Promise<undef
   if (reset.length > 0)
     await modelOf(connection).execute(
       { type: "set-config", application, settings: {}, reset },
-      causeOf(connection),
+      sourceOf(connection),
     );
   if (options.includes("trust")) await setTrust(connection, application, false);
   return undefined;

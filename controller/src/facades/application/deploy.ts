@@ -2,7 +2,7 @@
 import type { Base, Charm, Resource } from "@cantrip/model";
 import { ApiError, lenient, type Connection, type FacadeMethod, type Params } from "../../facade.ts";
 import { items, optionalText, record, text, textRecord, wholeNumber, flag } from "../params.ts";
-import { applicationIn, causeOf, eachResult, modelOf, notFound, own } from "../values.ts";
+import { applicationIn, sourceOf, eachResult, modelOf, notFound, own } from "../values.ts";
 import { wireBase } from "../status/full-status.ts";
 import { givenSettings } from "./settings.ts";
 
@@ -37,7 +37,7 @@ async function deployOne(connection: Connection, given: Params): Promise<undefin
       resources,
       trust,
     },
-    causeOf(connection),
+    sourceOf(connection),
   );
   for (const id of used) connection.controller.pendingResources.take(id);
   return undefined;
@@ -121,7 +121,7 @@ export const SetCharm: FacadeMethod = async (connection, params) => {
       settings,
       resources,
     },
-    causeOf(connection),
+    sourceOf(connection),
   );
   for (const id of used) connection.controller.pendingResources.take(id);
 };

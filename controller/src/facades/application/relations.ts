@@ -2,14 +2,14 @@
 import type { Relation } from "@cantrip/model";
 import { ApiError, type FacadeMethod, type Params } from "../../facade.ts";
 import { flag, texts, wholeNumber } from "../params.ts";
-import { causeOf, modelOf } from "../values.ts";
+import { sourceOf, modelOf } from "../values.ts";
 
 export const AddRelation: FacadeMethod = async (connection, params) => {
   const model = modelOf(connection);
   const endpoints = twoEndpoints(params);
   if (texts(params, "via-cidrs").length > 0)
     throw new ApiError("not supported", "--via is for relations across models");
-  const events = await model.execute({ type: "integrate", endpoints }, causeOf(connection));
+  const events = await model.execute({ type: "integrate", endpoints }, sourceOf(connection));
   const added = events.find((event) => event.type === "relation-added")?.relation;
   return { endpoints: added ? wireEndpoints(added) : {} };
 };
@@ -40,5 +40,5 @@ export const DestroyRelation: FacadeMethod = async (connection, params) => {
     texts(params, "endpoints").length > 0
       ? { endpoints: twoEndpoints(params) }
       : { id: wholeNumber(params, "relation-id", { fallback: -1 }) };
-  await modelOf(connection).execute({ type: "remove-relation", ...which, force }, causeOf(connection));
+  await modelOf(connection).execute({ type: "remove-relation", ...which, force }, sourceOf(connection));
 };

@@ -2,7 +2,7 @@
 import { ApiError, lenient, type Connection, type FacadeMethod, type Params } from "../../facade.ts";
 import { entityTags, flag, items, list, optionalText, record, text, wholeNumber } from "../params.ts";
 import { unitsOf } from "../status/displayed.ts";
-import { applicationIn, causeOf, eachResult, idIn, modelOf, naturally, unitIn, unitTag } from "../values.ts";
+import { applicationIn, sourceOf, eachResult, idIn, modelOf, naturally, unitIn, unitTag } from "../values.ts";
 import { mostUnitsAtOnce, placements } from "./deploy.ts";
 
 export const AddUnits: FacadeMethod = async (connection, params) => {
@@ -13,7 +13,7 @@ export const AddUnits: FacadeMethod = async (connection, params) => {
     throw new ApiError("not supported", "attach-storage is not supported yet");
   const events = await model.execute(
     { type: "add-unit", application, count, placement: placements(params) },
-    causeOf(connection),
+    sourceOf(connection),
   );
   const units = events.flatMap((event) => (event.type === "unit-added" ? [event.unit] : []));
   return { units: units.filter((unit) => unit.startsWith(`${application}/`)).toSorted(naturally) };
@@ -27,7 +27,7 @@ async function destroyUnit(connection: Connection, given: Params): Promise<{ inf
   const model = modelOf(connection);
   const { name: unit } = unitIn(model, idIn(text(given, "unit-tag"), "unit"));
   if (!flag(given, "dry-run"))
-    await model.execute({ type: "remove-unit", unit, force: flag(given, "force") }, causeOf(connection));
+    await model.execute({ type: "remove-unit", unit, force: flag(given, "force") }, sourceOf(connection));
   return { info: {} };
 }
 
@@ -42,7 +42,7 @@ async function destroyApplication(connection: Connection, given: Params): Promis
   if (!flag(given, "dry-run"))
     await model.execute(
       { type: "remove-application", application, force: flag(given, "force") },
-      causeOf(connection),
+      sourceOf(connection),
     );
   return { info: units.length > 0 ? { "destroyed-units": units } : {} };
 }
@@ -57,7 +57,7 @@ export const ResolveUnitErrors: FacadeMethod = async (connection, params) => {
   const retry = flag(params, "retry");
   const resolve = async (tag: string): Promise<undefined> => {
     const { name: unit } = unitIn(model, idIn(tag, "unit"));
-    await model.execute({ type: "resolve", unit, retry }, causeOf(connection));
+    await model.execute({ type: "resolve", unit, retry }, sourceOf(connection));
     return undefined;
   };
   return { results: await eachResult(tags, resolve) };
@@ -77,7 +77,7 @@ export const Expose: FacadeMethod = async (connection, params) => {
       );
   }
   applicationIn(modelOf(connection), application);
-  await modelOf(connection).execute({ type: "expose", application, exposed: true }, causeOf(connection));
+  await modelOf(connection).execute({ type: "expose", application, exposed: true }, sourceOf(connection));
 };
 
 export const Unexpose: FacadeMethod = async (connection, params) => {
@@ -85,7 +85,7 @@ export const Unexpose: FacadeMethod = async (connection, params) => {
   if (list(params, "exposed-endpoints").some((endpoint) => endpoint !== ""))
     throw new ApiError("not supported", "unexposing single endpoints is not supported yet");
   applicationIn(modelOf(connection), application);
-  await modelOf(connection).execute({ type: "expose", application, exposed: false }, causeOf(connection));
+  await modelOf(connection).execute({ type: "expose", application, exposed: false }, sourceOf(connection));
 };
 
 export const Leader: FacadeMethod = (connection, params) => {
@@ -105,6 +105,6 @@ export const SetConstraints: FacadeMethod = async (connection, params) => {
   const constraints = record(params, "constraints");
   await modelOf(connection).execute(
     { type: "set-constraints", application, constraints },
-    causeOf(connection),
+    sourceOf(connection),
   );
 };

@@ -2,8 +2,15 @@
  * The chain of causes behind a status, read from the log: the status was set in a hook, the hook ran because a databag
  * changed, the databag was written in another unit's hook, and so on to what somebody asked for.
  */
-import { relationKey, type EventOf, type EventType, type ModelEvent, type Status } from "@cantrip/model";
-import type { Cause, LoggedEvent } from "../../models.ts";
+import {
+  relationKey,
+  type Cause,
+  type EventOf,
+  type EventType,
+  type ModelEvent,
+  type Status,
+} from "@cantrip/model";
+import type { LoggedEvent } from "../../models.ts";
 
 export interface Step {
   readonly seq: number;
@@ -87,7 +94,7 @@ function causedBy({ by, user, unit, hook, command }: Cause): string {
       : by === "agent" && unit !== undefined
         ? `the agent of ${unit}`
         : `the ${by}`;
-  return command === undefined ? who : `${who}, by ${command}`;
+  return `${who}, by ${command}`;
 }
 
 /** The event that made the hook run in which this one came to be; -1 at the end of the chain. */
