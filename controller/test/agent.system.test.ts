@@ -76,7 +76,7 @@ let model: TestModel;
 let charmUrl: string;
 
 beforeAll(async () => {
-  harness = await Harness.open({ id: "ct-ctl", bridge: "ctctl0", subnet: "10.78.34.0/24", port: 17_134 });
+  harness = await Harness.open({ name: "ctl", number: 34 });
   model = harness.model("system");
   await model.create();
   charmUrl = await model.addCharm(

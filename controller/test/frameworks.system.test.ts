@@ -14,7 +14,7 @@ let harness: Harness;
 let model: TestModel;
 
 beforeAll(async () => {
-  harness = await Harness.open({ id: "ct-frame", bridge: "ctframe0", subnet: "10.78.35.0/24", port: 17_135 });
+  harness = await Harness.open({ name: "frame", number: 35 });
   model = harness.model("frameworks");
   await model.create();
 }, 120_000);
@@ -115,7 +115,7 @@ test("a charm of Python's ops runs, keeps state, uses relations, secrets, ports 
   );
   await model.execute({ type: "deploy", application: "snake", charmUrl, units: 2, base });
   const state = await model.waitIdle("snake/0", "snake/1");
-  expect(state.units["snake/0"]?.workloadStatus.message).toMatch(/^quietly at 10\.78\.35\./);
+  expect(state.units["snake/0"]?.workloadStatus.message).toMatch(/^quietly at 10\.79\./);
   expect(state.units["snake/0"]?.openPorts).toMatchObject([{ from: 8080, protocol: "tcp" }]);
   const met = await model.waitFor("they have met", (s) =>
     JSON.stringify(s.relations).includes('"met":"snake/1"'),

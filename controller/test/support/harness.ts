@@ -15,28 +15,33 @@ import type { MachinesConfig } from "../../src/provision/config.ts";
 
 const cache = process.env["CANTRIP_CACHE"] ?? "/var/cache/cantrip";
 
+/** Two checkouts on one host test at once if they tell themselves apart: a number from 1 to 20. */
+const checkout = Number(process.env["CANTRIP_TEST_INSTANCE"] ?? 0);
+
 export interface HarnessOptions {
-  readonly id: string;
-  readonly bridge: string;
-  readonly subnet: string;
-  readonly port: number;
+  /** Up to eight letters. */
+  readonly name: string;
+  /** Its own among all suites, from 30 to 39: part of the subnet and the port. */
+  readonly number: number;
 }
 
 export class Harness {
   readonly directory: string;
   readonly machines: NspawnMachines;
-  readonly #options: HarnessOptions;
+  readonly #port: number;
   #process: ChildProcess | undefined;
 
-  constructor(directory: string, machines: NspawnMachines, options: HarnessOptions) {
+  constructor(directory: string, machines: NspawnMachines, port: number) {
     this.directory = directory;
     this.machines = machines;
-    this.#options = options;
+    this.#port = port;
   }
 
-  static async open(options: HarnessOptions): Promise<Harness> {
-    const directory = await mkdtemp(join(tmpdir(), `${options.id}-`));
-    const { id, bridge, subnet } = options;
+  static async open({ name, number }: HarnessOptions): Promise<Harness> {
+    const place = number + 10 * checkout;
+    const id = checkout === 0 ? `ct-${name}` : `ct-${name}-${checkout}`;
+    const directory = await mkdtemp(join(tmpdir(), `${id}-`));
+    const [bridge, subnet] = [`ct${name}${checkout}`, `10.79.${place}.0/24`];
     const instance = { id, bridge, subnet, stateDir: join(directory, "machines"), cacheDir: cache };
     const agentDir = join(directory, "agent");
     const runtimeDir = join(directory, "runtime");
@@ -52,7 +57,7 @@ export class Harness {
     };
     await writeFile(join(runtimeDir, "bin", "node"), "");
     await writeFile(join(directory, "machines.json"), JSON.stringify(config));
-    const harness = new Harness(directory, openMachines(instance), options);
+    const harness = new Harness(directory, openMachines(instance), 17_100 + place);
     await harness.machines.cleanup();
     await harness.startController();
     return harness;
@@ -65,7 +70,7 @@ export class Harness {
       join(this.directory, "state"),
       join(this.directory, "machines.json"),
       this.#socket,
-      String(this.#options.port),
+      String(this.#port),
     ];
     this.#process = spawn(process.execPath, [script, ...args], { stdio: ["ignore", log, log] });
     await until(
