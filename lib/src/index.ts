@@ -10,6 +10,7 @@ export {
   ActionEvent,
   type ActionResults,
   CollectStatusEvent,
+  DataEvent,
   EventSource,
   HookEvent,
   NotDeferrable,

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import {
   Charm,
+  DataEvent,
   EventSource,
   type Framework,
-  type HookEvent,
+  HookEvent,
   NotDeferrable,
   type RelationEvent,
   UnknownName,
@@ -175,20 +176,70 @@ describe("deferring", () => {
     expect([second.deferred.length, ran]).toEqual([1, ["config-changed", "config-changed"]]);
   });
 
-  test("what nobody waits for any more, or what is gone, is dropped", async () => {
+  test("what nobody waits for any more, or what the charm no longer has, is dropped, and the log says so", async () => {
     ran.length = 0;
     again = true;
     const deferred = [
+      { event: "config-changed", observer: "renamed", snapshot: { kind: "hook" } },
+      { event: "website-relation-changed", observer: "handle", snapshot: null },
       {
         event: "db-relation-changed",
         observer: "handle",
-        snapshot: { kind: "relation", endpoint: "db", id: 99 },
+        snapshot: { kind: "relation", endpoint: "formerly", id: 1 },
       },
-      { event: "config-changed", observer: "renamed", snapshot: { kind: "hook" } },
-      { event: "website-relation-changed", observer: "handle", snapshot: null },
     ];
     const then = await dispatch(Deferring, "start", { deferred });
     expect([then.deferred, ran]).toEqual([[], ["plain"]]);
+    expect(then.log.map(({ level, text }) => `${level}: ${text}`)).toEqual(
+      deferred.map(
+        ({ event, observer }) =>
+          `warning: Dropped the deferred "${event}": "${observer}" observes it no more`,
+      ),
+    );
+  });
+
+  test("a relation that is gone comes back as one that is not active", async () => {
+    const seen: unknown[] = [];
+    const Seeing = charmOf(({ on }, framework) => {
+      framework.observe(on.relation("db").changed, async ({ relation, app = "", unit = "" }) => {
+        const { id, active } = relation;
+        seen.push({ id, active, app, unit, units: await relation.units(), data: await relation.data(unit) });
+      });
+    });
+    const snapshot = { kind: "relation", endpoint: "db", id: 99, app: "pg", unit: "pg/0" };
+    const deferred = [{ event: "db-relation-changed", observer: "handler", snapshot }];
+    const then = await dispatch(Seeing, "start", { deferred });
+    expect([then.deferred, seen]).toEqual([
+      [],
+      [{ id: 99, active: false, app: "pg", unit: "pg/0", units: [], data: {} }],
+    ]);
+  });
+
+  test("an event of a library comes back with its data", async () => {
+    const ready = new EventSource<DataEvent<{ names: string[] }>>("db.ready");
+    const seen: string[][] = [];
+    const Tested = charmOf(({ on }, framework) => {
+      framework.observe(on.start, () => framework.emit(ready, new DataEvent(ready, { names: ["a", "b"] })));
+      framework.observe(ready, (event) => {
+        seen.push(event.data.names);
+        if (seen.length < 3) event.defer();
+      });
+    });
+    const then = await dispatch(Tested, ["start", "update-status", "update-status", "update-status"]);
+    expect([then.deferred, seen]).toEqual([[], Array.from({ length: 3 }, () => ["a", "b"])]);
+  });
+
+  test("an event of a class of the charm's own would come back without its fields: it cannot be deferred", async () => {
+    class Ready extends HookEvent {
+      readonly database = "shop";
+    }
+    const ready = new EventSource<Ready>("db.ready");
+    const Tested = charmOf(({ on }, framework) => {
+      framework.observe(on.start, () => framework.emit(ready, new Ready("db.ready")));
+      framework.observe(ready, (event) => event.defer());
+    });
+    const reason = 'Cannot defer "db.ready": what a Ready holds is not kept; use a DataEvent';
+    await expect(dispatch(Tested, "start")).rejects.toThrow(reason);
   });
 
   test.each<EventGiven>(["stop", "remove", { action: "backup" }])(

@@ -5,6 +5,7 @@ import type { Secret } from "../model/secret.ts";
 import type { StorageInstance } from "../model/storage.ts";
 import { EndDispatch } from "../errors.ts";
 import { type Parse, parseWith, reasonOf } from "../load.ts";
+import type { Json } from "./stored.ts";
 import { flattenResults } from "./results.ts";
 
 /** Something that can be observed: `Event` is what its handlers get. */
@@ -18,17 +19,17 @@ export class EventSource<Event> {
   }
 }
 
-/** An event whose handler cannot ask to be called again: it is about this moment only. */
+/** An event whose handler cannot ask to be called again: it is about this moment only, or would not come back as it is. */
 export class NotDeferrable extends Error {
   override readonly name = "NotDeferrable";
 
   /** @internal */
-  constructor(event: string) {
-    super(`Cannot defer "${event}": it is about this moment only`);
+  constructor(event: string, reason = "it is about this moment only") {
+    super(`Cannot defer "${event}": ${reason}`);
   }
 }
 
-/** Any event that Juju sends. */
+/** Any event that Juju sends, and what may be deferred of a charm's own. */
 export class HookEvent {
   readonly name: string;
   #deferred = false;
@@ -41,6 +42,12 @@ export class HookEvent {
   /** Calls this handler again at the start of the next dispatch, of whatever kind. Prefer to reconcile in every event. */
   defer(): void {
     if (!this.isDeferrable) throw new NotDeferrable(this.name);
+    // A subclass of a charm's own would be made again as what it extends, without its fields.
+    if (!comesBack.has(this.constructor))
+      throw new NotDeferrable(
+        this.name,
+        `what a ${this.constructor.name} holds is not kept; use a DataEvent`,
+      );
     this.#deferred = true;
   }
 
@@ -115,6 +122,22 @@ export class SecretEvent extends HookEvent {
   async removeRevision(): Promise<void> {
     if (this.revision === undefined) throw new Error(`Cannot remove a revision: "${this.name}" names none`);
     await this.secret.removeRevision(this.revision);
+  }
+}
+
+/**
+ * An event of a charm's or library's own that may be deferred: its data is kept, and comes back with it. Events that nobody
+ * defers need no class, any value will do.
+ * @example
+ * readonly ready = new EventSource<DataEvent<{ database: string }>>("db.ready");
+ * await framework.emit(this.ready, new DataEvent(this.ready, { database: "shop" }));
+ */
+export class DataEvent<Data extends Json> extends HookEvent {
+  readonly data: Data;
+
+  constructor({ name }: Pick<EventSource<DataEvent<Data>>, "name">, data: Data) {
+    super(name);
+    this.data = data;
   }
 }
 
@@ -197,4 +220,6 @@ export class CollectStatusEvent extends HookEvent {
   }
 }
 
+/** Those that are made again from what is stored of them. */
+const comesBack = new Set<unknown>([HookEvent, RelationEvent, StorageEvent, SecretEvent, DataEvent]);
 const priority: Record<Status["status"], number> = { blocked: 4, maintenance: 3, waiting: 2, active: 1 };

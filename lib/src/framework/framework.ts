@@ -75,17 +75,35 @@ export class Framework {
   /** Delivers an event now: also for events that a library defines itself. */
   emit<Event>({ name }: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
     return this.#work.during(`"${name}"`, async () => {
-      for (const observer of this.#observers.filter((candidate) => candidate.event === name))
-        await this.#deliver(observer, event);
+      const observers = this.#observers.filter((candidate) => candidate.event === name);
+      for (const [observer, notice] of this.#queue(observers, event)) {
+        await observer.handle(event);
+        if (notice !== undefined && !(event as HookEvent).takeDeferred()) this.#drop(notice);
+      }
     });
   }
 
-  async #deliver(observer: Observer, event: unknown): Promise<void> {
-    if (!(event instanceof HookEvent)) return observer.handle(event);
-    const notice: Notice = { event: observer.event, observer: observer.name, snapshot: snapshotOf(event) };
-    if (this.#notices.some((queued) => same(queued, notice))) return;
-    await observer.handle(event);
-    if (event.takeDeferred()) this.#notices.push(notice);
+  /**
+   * Those who are to be called, each with a place in the queue before the first of them is: so deferrals keep the order in which
+   * events were emitted. Who has this very event in the queue already is not called for it a second time.
+   */
+  #queue(
+    observers: readonly Observer[],
+    event: unknown,
+  ): readonly (readonly [Observer, Notice | undefined])[] {
+    if (!(event instanceof HookEvent)) return observers.map((observer) => [observer, undefined]);
+    const snapshot = snapshotOf(event);
+    const notices = observers.map((observer): [Observer, Notice] => [
+      observer,
+      { event: observer.event, observer: observer.name, snapshot },
+    ]);
+    const added = notices.filter(([, notice]) => !this.#notices.some((queued) => same(queued, notice)));
+    this.#notices.push(...added.map(([, notice]) => notice));
+    return added;
+  }
+
+  #drop(notice: Notice): void {
+    this.#notices = this.#notices.filter((queued) => queued !== notice);
   }
 
   /**
@@ -99,7 +117,9 @@ export class Framework {
       );
       const event = observer && (await restoreEvent(notice, this));
       if (observer && event) await observer.handle(event);
-      if (!event?.takeDeferred()) this.#notices = this.#notices.filter((queued) => queued !== notice);
+      else
+        this.log.warning(`Dropped the deferred "${notice.event}": "${notice.observer}" observes it no more`);
+      if (!event?.takeDeferred()) this.#drop(notice);
     }
   }
 

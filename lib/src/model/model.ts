@@ -77,6 +77,15 @@ export class Model {
     return found;
   }
 
+  /**
+   * A relation by its id, be it listed or not: one that is being broken, or gone by now, is not active.
+   * @throws UnknownName
+   */
+  async relation(endpoint: string, id: number): Promise<Relation> {
+    const listed = (await this.relations(endpoint)).find((relation) => relation.id === id);
+    return listed ?? this.#relation(this.#endpoint(endpoint), id, { active: false });
+  }
+
   /** The relation of this event; it may be one that is being broken. */
   async eventRelation(): Promise<Relation | undefined> {
     const { relation } = this.#context;
@@ -183,11 +192,16 @@ export class Model {
       : undefined;
   }
 
-  async #relation(endpoint: Endpoint, id: number): Promise<Relation> {
+  async #relation(endpoint: Endpoint, id: number, known: { active?: false } = {}): Promise<Relation> {
     const key = `${endpoint.name}:${id}`;
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const made = new Relation(this.#world, { id, endpoint, ...(await this.#factsOf(endpoint, key)) });
+    const found = this.#byKey.get(key);
+    if (found !== undefined) return found;
+    const made = new Relation(this.#world, {
+      id,
+      endpoint,
+      ...(await this.#factsOf(endpoint, key)),
+      ...known,
+    });
     // Two callers may have asked at once: the first object made is the one that all share, with its cache.
     const relation = this.#byKey.get(key) ?? made;
     this.#byKey.set(key, relation);

@@ -99,7 +99,8 @@ export class Relation {
     const owner = entity.split("/")[0];
     const isRelated = owner === app || this.app === undefined || owner === this.app;
     if (!isRelated) throw this.#denied(entity, "read", `it is between "${app}" and "${this.app}"`);
-    if (entity !== app || this.isPeer || (await this.#world.isLeader())) return;
+    // What is gone has nothing to protect; while it goes, Juju itself knows best.
+    if (entity !== app || this.isPeer || !this.active || (await this.#world.isLeader())) return;
     throw this.#denied(entity, "read", `only the leader may, and "${unit}" is not`);
   }
 
