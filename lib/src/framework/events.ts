@@ -1,3 +1,4 @@
+import type { ActionParams } from "../charm-types.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { Status } from "../tools/types.ts";
 import type { Relation } from "../model/relation.ts";
@@ -144,17 +145,20 @@ export class DataEvent<Data extends Json> extends HookEvent {
 /** Results of an action. Keys, and the keys of nested maps, are lower-case letters, digits and hyphens; values become text. */
 export type ActionResults = { readonly [key: string]: string | number | boolean | ActionResults };
 
-/** An operator runs an action and waits for its end. It cannot be deferred. */
-export class ActionEvent extends HookEvent {
+/**
+ * An operator runs an action and waits for its end. It cannot be deferred. `this.on.action(name)` knows the type of the parameters; a
+ * handler may say by `Results` what it answers.
+ */
+export class ActionEvent<
+  Params = ActionParams,
+  Results extends ActionResults = ActionResults,
+> extends HookEvent {
   readonly id: string;
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: Params;
   readonly #tools: HookTools;
 
   /** @internal */
-  constructor(
-    name: string,
-    { id, params, tools }: { id: string; params: Readonly<Record<string, unknown>>; tools: HookTools },
-  ) {
+  constructor(name: string, { id, params, tools }: { id: string; params: Params; tools: HookTools }) {
     super(name);
     this.id = id;
     this.params = params;
@@ -170,7 +174,7 @@ export class ActionEvent extends HookEvent {
    * the dispatch ends there, well.
    */
   async loadParams<Value>(
-    parse: Parse<Readonly<Record<string, unknown>>, Value>,
+    parse: Parse<Params, Value>,
     { invalid = "throw" }: { invalid?: "fail" | "throw" } = {},
   ): Promise<Value> {
     try {
@@ -191,7 +195,7 @@ export class ActionEvent extends HookEvent {
    * Adds results; nested maps become dotted keys.
    * @throws ResultKeyError
    */
-  async setResults(results: ActionResults): Promise<void> {
+  async setResults(results: Partial<Results>): Promise<void> {
     await this.#tools.actionSet(flattenResults(results));
   }
 
