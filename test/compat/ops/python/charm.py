@@ -355,6 +355,10 @@ class TwinCharm(ops.CharmBase):
     def do_stored(self, event, key):
         return plain(self._stored.values).get(key)
 
+    def do_default(self, event, key, value):
+        self._stored.set_default(**{key: value})
+        return plain(getattr(self._stored, key))
+
     def do_defer(self, event):
         event.defer()
 

@@ -192,6 +192,7 @@ export const operations: Readonly<Record<string, Operation>> = {
 
   store: ({ charm }, [key, value]: [string, Json]) => charm.stored.set(key, value),
   stored: ({ charm }, [key]: [string]) => charm.stored.get(key) ?? null,
+  default: ({ charm }, [key, value]: [string, Json]) => charm.stored.setDefault(key, value),
   defer: ({ event }) => event.defer(),
   ping: ({ charm }, [word]: [string]) =>
     charm.framework.emit(charm.pinged, new DataEvent(charm.pinged, { word })),
