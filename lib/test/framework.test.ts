@@ -198,22 +198,31 @@ describe("deferring", () => {
     );
   });
 
-  test("a relation that is gone comes back as one that is not active", async () => {
-    const seen: unknown[] = [];
-    const Seeing = charmOf(({ on }, framework) => {
-      framework.observe(on.relation("db").changed, async ({ relation, app = "", unit = "" }) => {
-        const { id, active } = relation;
-        seen.push({ id, active, app, unit, units: await relation.units(), data: await relation.data(unit) });
+  test.each(["db", "peers"])(
+    "a relation of %s that is gone comes back as one that is not active",
+    async (endpoint) => {
+      const seen: unknown[] = [];
+      const Seeing = charmOf(({ on }, framework) => {
+        framework.observe(on.relation(endpoint).changed, async ({ relation, app = "", unit = "" }) => {
+          const { id, active } = relation;
+          seen.push({
+            id,
+            active,
+            app,
+            unit,
+            units: await relation.units(),
+            data: await relation.data(unit),
+          });
+        });
       });
-    });
-    const snapshot = { kind: "relation", endpoint: "db", id: 99, app: "pg", unit: "pg/0" };
-    const deferred = [{ event: "db-relation-changed", observer: "handler", snapshot }];
-    const then = await dispatch(Seeing, "start", { deferred });
-    expect([then.deferred, seen]).toEqual([
-      [],
-      [{ id: 99, active: false, app: "pg", unit: "pg/0", units: [], data: {} }],
-    ]);
-  });
+      const app = endpoint === "db" ? "pg" : "web";
+      const snapshot = { kind: "relation", endpoint, id: 99, app, unit: `${app}/7` };
+      const deferred = [{ event: `${endpoint}-relation-changed`, observer: "handler", snapshot }];
+      const then = await dispatch(Seeing, "start", { deferred });
+      const expected = { id: 99, active: false, app, unit: `${app}/7`, units: [], data: {} };
+      expect([then.deferred, seen]).toEqual([[], [expected]]);
+    },
+  );
 
   test("an event of a library comes back with its data", async () => {
     const ready = new EventSource<DataEvent<{ names: string[] }>>("db.ready");
@@ -229,17 +238,28 @@ describe("deferring", () => {
     expect([then.deferred, seen]).toEqual([[], Array.from({ length: 3 }, () => ["a", "b"])]);
   });
 
-  test("an event of a class of the charm's own would come back without its fields: it cannot be deferred", async () => {
+  test("an event of a class of the charm's own would come back without its fields: it is delivered, not deferred", async () => {
     class Ready extends HookEvent {
-      readonly database = "shop";
+      readonly database: string;
+      constructor(database: string) {
+        super("db.ready");
+        this.database = database;
+      }
     }
     const ready = new EventSource<Ready>("db.ready");
+    const seen: string[] = [];
     const Tested = charmOf(({ on }, framework) => {
-      framework.observe(on.start, () => framework.emit(ready, new Ready("db.ready")));
-      framework.observe(ready, (event) => event.defer());
+      framework.observe(on.start, () => framework.emit(ready, new Ready("a")));
+      framework.observe(ready, async (event) => {
+        seen.push(event.database);
+        if (event.database === "a") await framework.emit(ready, new Ready("b"));
+        event.defer();
+      });
     });
-    const reason = 'Cannot defer "db.ready": what a Ready holds is not kept; use a DataEvent';
-    await expect(dispatch(Tested, "start")).rejects.toThrow(reason);
+    await expect(dispatch(Tested, "start")).rejects.toThrow(
+      'Cannot defer "db.ready": what a Ready holds is not kept; use a DataEvent',
+    );
+    expect(seen).toEqual(["a", "b"]);
   });
 
   test.each<EventGiven>(["stop", "remove", { action: "backup" }])(

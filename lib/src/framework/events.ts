@@ -226,4 +226,9 @@ export class CollectStatusEvent extends HookEvent {
 
 /** Those that are made again from what is stored of them. */
 const comesBack = new Set<unknown>([HookEvent, RelationEvent, StorageEvent, SecretEvent, DataEvent]);
+
+/** Whether a handler of the event may defer it. */
+export const canWait = (event: unknown): event is HookEvent =>
+  event instanceof HookEvent && event.isDeferrable && comesBack.has(event.constructor);
+
 const priority: Record<Status["status"], number> = { blocked: 4, maintenance: 3, waiting: 2, active: 1 };

@@ -3,7 +3,7 @@ import type { Model } from "../model/model.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { DispatchContext } from "./context.ts";
 import type { CharmDefinition } from "./definition.ts";
-import { type EventSource, HookEvent } from "./events.ts";
+import { type EventSource, type HookEvent, canWait } from "./events.ts";
 import type { OpenWork } from "./open-work.ts";
 import { restoreEvent, snapshotOf } from "./snapshots.ts";
 import type { Notice, StoredData, StoredState } from "./stored.ts";
@@ -72,7 +72,10 @@ export class Framework {
     return this.#observers.some((observer) => observer.event === event);
   }
 
-  /** Delivers an event now: also for events that a library defines itself. */
+  /**
+   * Delivers an event now: also for events that a library defines itself. A handler that has deferred the very same event, or is at it,
+   * is not called for it once more.
+   */
   emit<Event>({ name }: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
     return this.#work.during(`"${name}"`, async () => {
       const observers = this.#observers.filter((candidate) => candidate.event === name);
@@ -91,7 +94,7 @@ export class Framework {
     observers: readonly Observer[],
     event: unknown,
   ): readonly (readonly [Observer, Notice | undefined])[] {
-    if (!(event instanceof HookEvent)) return observers.map((observer) => [observer, undefined]);
+    if (!canWait(event)) return observers.map((observer) => [observer, undefined]);
     const snapshot = snapshotOf(event);
     const notices = observers.map((observer): [Observer, Notice] => [
       observer,
