@@ -27,6 +27,7 @@ const differing: Readonly<Record<string, string>> = {
   "broken, when nobody is left": "scenario-departure",
   "storage detaching": "scenario-departure",
   "a deferred change comes before the end of its relation, which is not active then": "scenario-departure",
+  "a follower does not read its application's databag while the relation ends either": "scenario-departure",
   "a deferred departure says who left, also when the relation is gone": "scenario-departure",
   "deferred storage that is gone": "gone-storage",
   "a secret expired": "scenario-obsolete",

@@ -59,6 +59,21 @@ export const deferralCases: readonly Case[] = [
     ],
   },
   {
+    title: "a follower does not read its application's databag while the relation ends either",
+    given: follower,
+    hooks: [
+      step(
+        { hook: "db-relation-broken", relation: 3 },
+        {
+          "db-relation-broken": [
+            ["get", "event", "twin/0"],
+            ["try", ["get", "event", "twin"]],
+          ],
+        },
+      ),
+    ],
+  },
+  {
     title: "the databag of one who was in a relation that is gone",
     differs: "gone-databag",
     given: world,
