@@ -3,6 +3,15 @@
  * Never keeps what Juju or the machine can be asked for, never touches the machine itself, knows nothing of Kubernetes.
  */
 export { main } from "./main.ts";
+export type {
+  ActionParams,
+  CharmTypes,
+  Config,
+  ConfigOf,
+  ConfigValue,
+  NameOf,
+  ParamsOf,
+} from "./charm-types.ts";
 export { Charm, type CharmClass } from "./framework/charm.ts";
 export { CharmEvents, type RelationEvents, type StorageEvents } from "./framework/charm-events.ts";
 export { Framework, type Handler } from "./framework/framework.ts";
@@ -10,6 +19,7 @@ export {
   ActionEvent,
   type ActionResults,
   CollectStatusEvent,
+  DataEvent,
   EventSource,
   HookEvent,
   NotDeferrable,
@@ -24,7 +34,7 @@ export { NotADispatch } from "./framework/environment.ts";
 export type { CharmDefinition } from "./framework/definition.ts";
 export type { Json, StoredState } from "./framework/stored.ts";
 export { Application } from "./model/application.ts";
-export { type Config, type ConfigValue, Model } from "./model/model.ts";
+export { Model } from "./model/model.ts";
 export type { Binding, NetworkInterface } from "./model/network.ts";
 export { Relation } from "./model/relation.ts";
 export { Secret, type SecretContent } from "./model/secret.ts";

@@ -3,11 +3,13 @@ import type { CharmClass } from "./framework/charm.ts";
 import { type DispatchContext, contextFrom, stateFile } from "./framework/context.ts";
 import { loadDefinition } from "./framework/definition.ts";
 import { Dispatch } from "./framework/dispatch.ts";
-import { NotADispatch } from "./framework/environment.ts";
+import { type Environment, NotADispatch } from "./framework/environment.ts";
 import { runLegacyHook } from "./framework/legacy.ts";
 import { fileStore } from "./framework/stored.ts";
+import { sendText } from "./log/send.ts";
 import { inSource } from "./log/source-places.ts";
 import { processTools } from "./tools/process.ts";
+import { HookTools } from "./tools/tools.ts";
 
 /** Runs this program's one dispatch, as its unit agent asks for in the environment, and ends the process with its exit code. */
 export async function main(CharmType: CharmClass): Promise<never> {
@@ -21,9 +23,25 @@ async function runToExitCode(CharmType: CharmClass): Promise<number> {
     const context = contextFrom(process.env);
     return runLegacyHook(context) || (await runDispatch(CharmType, context));
   } catch (error) {
-    process.stderr.write(`${error instanceof NotADispatch ? error.message : describe(error)}\n`);
+    await reportEarly(error, process.env);
     return 1;
   }
+}
+
+/**
+ * What failed before there was a dispatch with its log: to juju-log as well; to stderr for whoever waits for an action, and where there
+ * is no juju-log, as when people start the program themselves.
+ */
+async function reportEarly(error: unknown, { JUJU_DISPATCH_PATH: path = "" }: Environment): Promise<void> {
+  const text = error instanceof NotADispatch ? error.message : `Uncaught in ${path}: ${describe(error)}`;
+  const tools = new HookTools(processTools());
+  let isForStderr = path.startsWith("actions/");
+  await sendText(
+    (level, part) => tools.log(level, part),
+    { level: "error", text },
+    () => (isForStderr = true),
+  );
+  if (isForStderr) process.stderr.write(`${text}\n`);
 }
 
 async function runDispatch(CharmType: CharmClass, context: DispatchContext): Promise<number> {

@@ -57,13 +57,26 @@ describe("a packed charm", () => {
     expect([exitCode, stderr, calls]).toEqual([0, "", []]);
   });
 
-  test("says which variable no agent would set so, in one line", async () => {
-    const { exitCode, stderr, calls } = await charm.dispatch("install", {}, { JUJU_UNIT_NAME: "foo" });
-    expect([exitCode, stderr, calls]).toEqual([
-      1,
-      'Cannot dispatch: JUJU_UNIT_NAME is "foo", expected "application/number"; a charm\'s program is started by its unit agent, through "dispatch"\n',
-      [],
-    ]);
+  describe("says which variable no agent would set so, in one line", () => {
+    const complaint =
+      'Cannot dispatch: JUJU_UNIT_NAME is "foo", expected "application/number"; a charm\'s program is started by its unit agent, through "dispatch"';
+
+    test("in the log, once", async () => {
+      const { exitCode, stderr, effects } = await charm.dispatch("install", {}, { JUJU_UNIT_NAME: "foo" });
+      expect([exitCode, stderr, effects.logged]).toEqual([1, "", [{ level: "error", text: complaint }]]);
+    });
+
+    test("on stderr, too, for an operator who waits for an action", async () => {
+      const changes = { JUJU_UNIT_NAME: "foo" };
+      const { exitCode, stderr, effects } = await charm.dispatch({ action: "greet" }, {}, changes);
+      expect([exitCode, stderr, effects.logged.length]).toEqual([1, `${complaint}\n`, 1]);
+    });
+
+    test("on stderr where there is no log", async () => {
+      const changes = { JUJU_UNIT_NAME: "foo", PATH: "/usr/bin:/bin" };
+      const { exitCode, stderr, calls } = await charm.dispatch("install", {}, changes);
+      expect([exitCode, stderr, calls]).toEqual([1, `${complaint}\n`, []]);
+    });
   });
 });
 
@@ -95,6 +108,16 @@ describe("a charm in which everything goes wrong", () => {
     writeFileSync(map, whole);
     expect(effects.logged[0]?.text).toMatch(
       /^Uncaught in hooks\/install: Error: boom\n +at [^]*charm\.mjs:\d+:\d+/,
+    );
+  });
+
+  test("fails the hook with what its stored state is, if that cannot be read, once in the log", async () => {
+    writeFileSync(stateFile(), "{");
+    const { exitCode, stderr, effects } = await charm.dispatch("install");
+    rmSync(stateFile());
+    expect([exitCode, stderr, effects.logged.length]).toEqual([1, "", 1]);
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/install: Error: Cannot read [^]*Caused by: SyntaxError/,
     );
   });
 

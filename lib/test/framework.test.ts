@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import {
   Charm,
+  DataEvent,
   EventSource,
   type Framework,
-  type HookEvent,
+  HookEvent,
   NotDeferrable,
   type RelationEvent,
   UnknownName,
@@ -175,20 +176,90 @@ describe("deferring", () => {
     expect([second.deferred.length, ran]).toEqual([1, ["config-changed", "config-changed"]]);
   });
 
-  test("what nobody waits for any more, or what is gone, is dropped", async () => {
+  test("what nobody waits for any more, or what the charm no longer has, is dropped, and the log says so", async () => {
     ran.length = 0;
     again = true;
     const deferred = [
+      { event: "config-changed", observer: "renamed", snapshot: { kind: "hook" } },
+      { event: "website-relation-changed", observer: "handle", snapshot: null },
       {
         event: "db-relation-changed",
         observer: "handle",
-        snapshot: { kind: "relation", endpoint: "db", id: 99 },
+        snapshot: { kind: "relation", endpoint: "formerly", id: 1 },
       },
-      { event: "config-changed", observer: "renamed", snapshot: { kind: "hook" } },
-      { event: "website-relation-changed", observer: "handle", snapshot: null },
     ];
     const then = await dispatch(Deferring, "start", { deferred });
     expect([then.deferred, ran]).toEqual([[], ["plain"]]);
+    expect(then.log.map(({ level, text }) => `${level}: ${text}`)).toEqual(
+      deferred.map(
+        ({ event, observer }) =>
+          `warning: Dropped the deferred "${event}": "${observer}" observes it no more`,
+      ),
+    );
+  });
+
+  test.each(["db", "peers"])(
+    "a relation of %s that is gone comes back as one that is not active",
+    async (endpoint) => {
+      const seen: unknown[] = [];
+      const Seeing = charmOf(({ on }, framework) => {
+        framework.observe(on.relation(endpoint).changed, async ({ relation, app = "", unit = "" }) => {
+          const { id, active } = relation;
+          seen.push({
+            id,
+            active,
+            app,
+            unit,
+            units: await relation.units(),
+            data: await relation.data(unit),
+          });
+        });
+      });
+      const app = endpoint === "db" ? "pg" : "web";
+      const snapshot = { kind: "relation", endpoint, id: 99, app, unit: `${app}/7` };
+      const deferred = [{ event: `${endpoint}-relation-changed`, observer: "handler", snapshot }];
+      const then = await dispatch(Seeing, "start", { deferred });
+      const expected = { id: 99, active: false, app, unit: `${app}/7`, units: [], data: {} };
+      expect([then.deferred, seen]).toEqual([[], [expected]]);
+    },
+  );
+
+  test("an event of a library comes back with its data", async () => {
+    const ready = new EventSource<DataEvent<{ names: string[] }>>("db.ready");
+    const seen: string[][] = [];
+    const Tested = charmOf(({ on }, framework) => {
+      framework.observe(on.start, () => framework.emit(ready, new DataEvent(ready, { names: ["a", "b"] })));
+      framework.observe(ready, (event) => {
+        seen.push(event.data.names);
+        if (seen.length < 3) event.defer();
+      });
+    });
+    const then = await dispatch(Tested, ["start", "update-status", "update-status", "update-status"]);
+    expect([then.deferred, seen]).toEqual([[], Array.from({ length: 3 }, () => ["a", "b"])]);
+  });
+
+  test("an event of a class of the charm's own would come back without its fields: it is delivered, not deferred", async () => {
+    class Ready extends HookEvent {
+      readonly database: string;
+      constructor(database: string) {
+        super("db.ready");
+        this.database = database;
+      }
+    }
+    const ready = new EventSource<Ready>("db.ready");
+    const seen: string[] = [];
+    const Tested = charmOf(({ on }, framework) => {
+      framework.observe(on.start, () => framework.emit(ready, new Ready("a")));
+      framework.observe(ready, async (event) => {
+        seen.push(event.database);
+        if (event.database === "a") await framework.emit(ready, new Ready("b"));
+        event.defer();
+      });
+    });
+    await expect(dispatch(Tested, "start")).rejects.toThrow(
+      'Cannot defer "db.ready": what a Ready holds is not kept; use a DataEvent',
+    );
+    expect(seen).toEqual(["a", "b"]);
   });
 
   test.each<EventGiven>(["stop", "remove", { action: "backup" }])(

@@ -49,16 +49,18 @@ describe("a hook of an older style", () => {
 
   test("that is killed fails the dispatch, which says so", async () => {
     script("hooks/config-changed", "kill -KILL $$");
-    const { exitCode, stderr, calls } = await charm.dispatch("config-changed", given);
-    expect([exitCode, calls]).toEqual([1, []]);
-    expect(stderr).toContain("after hooks/config-changed of the charm: ended by SIGKILL");
+    const { exitCode, stderr, effects } = await charm.dispatch("config-changed", given);
+    expect([exitCode, stderr, effects.logged.length]).toEqual([1, "", 1]);
+    expect(effects.logged[0]?.text).toMatch(
+      /^Uncaught in hooks\/config-changed: Error: Cannot go on after hooks\/config-changed of the charm: ended by SIGKILL\n +at /,
+    );
   });
 
   test("that cannot be run fails the dispatch, which says so", async () => {
     writeFileSync(place("hooks/config-changed"), "#!/no/such/interpreter\n", { mode: 0o755 });
-    const { exitCode, stderr, calls } = await charm.dispatch("config-changed", given);
-    expect([exitCode, calls]).toEqual([1, []]);
-    expect(stderr).toContain("Cannot run hooks/config-changed of the charm: ");
+    const { exitCode, stderr, effects } = await charm.dispatch("config-changed", given);
+    expect([exitCode, stderr, effects.logged.length]).toEqual([1, "", 1]);
+    expect(effects.logged[0]?.text).toContain("Cannot run hooks/config-changed of the charm: ");
   });
 
   test("of another event is left alone", async () => {

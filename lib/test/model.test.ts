@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   Charm,
+  type Config,
   type Framework,
   HookTools,
   RelationAccessError,
@@ -12,6 +13,7 @@ import {
   UnknownName,
 } from "@cantrip/lib";
 import { GivenError, type State, type Then, dispatch as dispatchIn } from "@cantrip/lib/testing";
+import { definitionOfCharm } from "./harness/world.ts";
 
 const dir = new URL("charms/contract/", import.meta.url);
 const secretId = "remotesecret00000000";
@@ -191,12 +193,37 @@ describe("config", () => {
   test("has values and defaults of its types, and no name that is not an option", async () => {
     const config = await probe({ config: { greeting: "hi" } }, ({ model }) => model.config());
     expect({ ...config }).toEqual({ port: 80, greeting: "hi", verbose: false });
-    expect([config.get<number>("port"), config.get("toString"), config.get("get")]).toEqual([
-      80,
-      undefined,
-      undefined,
-    ]);
+    expect([config["port"], config["toString"], config["get"]]).toEqual([80, undefined, undefined]);
     expect(Object.keys(config).toSorted()).toEqual(["greeting", "port", "verbose"]);
+  });
+
+  const odd = ["get", "then", "constructor", "toString", "hasOwnProperty", "__proto__"];
+
+  test("an option, a parameter or a key of a databag may have any name, and a name that is not there is not there", async () => {
+    const text = `{${odd.map((name) => `${JSON.stringify(name)}:"of ${name}"`).join(",")}}`;
+    const answering = (stdout: string) =>
+      new HookTools({ run: ({ argv }) => Promise.resolve({ argv, exitCode: 0, stdout, stderr: "" }) });
+    const readBy = (tools: HookTools) =>
+      Promise.all([tools.config(), tools.actionParams(), tools.relationGet("db:1", "pg/0")]);
+    for (const named of await readBy(answering(text)))
+      expect(odd.map((name) => named[name])).toEqual(odd.map((name) => `of ${name}`));
+    for (const named of await readBy(answering("{}")))
+      expect(odd.map((name) => named[name])).toEqual(odd.map(() => undefined));
+  });
+
+  test("options of any name reach the charm", async () => {
+    const contract = await definitionOfCharm("contract");
+    const options = odd.map((name) => ({ name, type: "string", description: "", default: name }) as const);
+    const definition = { ...contract, config: { options } };
+    let seen: Config = {};
+    class Seeing extends Charm {
+      constructor(framework: Framework) {
+        super(framework);
+        framework.observe(this.on.start, async () => void (seen = await this.model.config()));
+      }
+    }
+    await dispatchIn(Seeing, "start", {}, { definition });
+    expect(odd.map((name) => seen[name])).toEqual(odd);
   });
 
   test.each([

@@ -64,3 +64,37 @@ test("stored values are copies, and only a difference is a change", () => {
   stored.set("list", [2]);
   expect([stored.get("list"), stored.isDirty]).toEqual([[2], true]);
 });
+
+test("a default is kept once, and gives what is there", () => {
+  const stored = new StoredState({ seen: 3 });
+  const [seen, names]: [number, string[]] = [stored.setDefault("seen", 0), stored.setDefault("names", ["a"])];
+  expect([seen, names, stored.isDirty]).toEqual([3, ["a"], true]);
+  stored.set("names", []);
+  stored.set("none", null);
+  expect([stored.setDefault("names", ["b"]), stored.setDefault("none", 1)]).toEqual([[], null]);
+});
+
+test("scopes keep out of each other's way, and are stored together", () => {
+  const stored = new StoredState({ count: 1, "db/count": 2, "db/inner/count": 3 });
+  const db = stored.scope("db");
+  const counts = () => [stored, db, db.scope("inner"), stored.scope("d")].map((one) => one.get("count"));
+  expect(counts()).toEqual([1, 2, 3, undefined]);
+  db.delete("count");
+  db.scope("inner").set("count", 4);
+  expect([counts(), stored.isDirty, db.toJSON()]).toEqual([
+    [1, undefined, 4, undefined],
+    true,
+    { "inner/count": 4 },
+  ]);
+  expect(stored.toJSON()).toEqual({ count: 1, "db/inner/count": 4 });
+});
+
+test("a key cannot reach into a scope", () => {
+  const stored = new StoredState({ "db/count": 1 });
+  for (const act of [
+    () => stored.get("db/count"),
+    () => stored.set("db/count", 2),
+    () => stored.scope("a/b"),
+  ])
+    expect(act).toThrow('a "/" stands between a scope and its keys');
+});

@@ -51,6 +51,12 @@ test("endpoints, resources and storage are typed", () => {
   expect(types).toContain('readonly "s": { readonly type: "block"; readonly multiple: true };');
 });
 
+test("all of it has one name, whatever there is", () => {
+  expect(typesOf("")).toMatch(
+    /export interface Declared \{(?:\n {2}readonly (config|actions|relations|resources|storage): \w+;){5}\n\}\n$/,
+  );
+});
+
 test("a name cannot leave its quotes", () => {
   expect(typesOf(`config: {options: {'a": 1; b': {}}}`)).toContain('readonly "a\\": 1; b"?: string;');
 });

@@ -37,11 +37,11 @@ class MinimalCharm(ops.CharmBase):
 ops.main(MinimalCharm)
 `;
 
-class Minimal extends Charm {
+class Minimal extends Charm<{ config: { greeting: string } }> {
   constructor(framework: Framework) {
     super(framework);
     framework.observe(this.on.configChanged, async () => {
-      const greeting = (await this.model.config()).get<string>("greeting") ?? "";
+      const { greeting } = await this.model.config();
       await this.model.unit.setStatus({ status: "active", message: greeting });
     });
   }

@@ -16,6 +16,7 @@ import {
   type NodePorts,
 } from "@cantrip/charm-node";
 import { ClusterRequirer } from "@cantrip/relations/k8s-cluster";
+import type { Declared } from "./generated/charm-types.ts";
 import { confirmJoin, joinCluster, requestToken, requireCluster } from "./join.ts";
 import { Worker } from "./worker.ts";
 
@@ -47,7 +48,7 @@ const LEFT = "left-cluster";
 /** The control plane hears of the end of the relation after the hook of it. */
 const AFTER_BROKEN_SECONDS = 2;
 
-export class K8sWorkerCharm extends Charm {
+export class K8sWorkerCharm extends Charm<Declared> {
   readonly cluster = new ClusterRequirer(this, "cluster");
   readonly #ports: NodePorts;
 

@@ -33,8 +33,8 @@ export class Worker implements NodeUnit {
     const config = await charm.model.config();
     return new Worker(new OwnNode(charm, ports), {
       options: parseOptions({
-        labels: config.get<string>("node-labels") ?? "",
-        taints: config.get<string>("bootstrap-node-taints") ?? "",
+        labels: config["node-labels"],
+        taints: config["bootstrap-node-taints"],
       }),
       cluster: await charm.cluster.claimant(),
     });

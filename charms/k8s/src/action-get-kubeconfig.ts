@@ -2,12 +2,14 @@
 import type { ActionEvent } from "@cantrip/lib";
 import { endpoint, NodeRefused, NodeUnavailable, type NodePorts } from "@cantrip/charm-node";
 import type { K8sCharm } from "./charm.ts";
+import type { Actions } from "./generated/charm-types.ts";
 
 const API_PORT = 6443;
 
-export async function getKubeconfig(charm: K8sCharm, ports: NodePorts, event: ActionEvent): Promise<void> {
-  const { server: given } = event.params;
-  const server = typeof given === "string" && given ? given : await defaultServer(charm, event);
+type GetKubeconfig = ActionEvent<Actions["get-kubeconfig"], { kubeconfig: string }>;
+
+export async function getKubeconfig(charm: K8sCharm, ports: NodePorts, event: GetKubeconfig): Promise<void> {
+  const server = event.params.server || (await defaultServer(charm, event));
   if (!server) return;
   try {
     await event.setResults({ kubeconfig: await ports.service.kubeconfig(server) });
@@ -17,7 +19,7 @@ export async function getKubeconfig(charm: K8sCharm, ports: NodePorts, event: Ac
   }
 }
 
-async function defaultServer(charm: K8sCharm, event: ActionEvent): Promise<string | undefined> {
+async function defaultServer(charm: K8sCharm, event: GetKubeconfig): Promise<string | undefined> {
   try {
     return `https://${endpoint(await charm.model.unit.publicAddress(), API_PORT)}`;
   } catch (error) {

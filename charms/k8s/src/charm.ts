@@ -1,10 +1,11 @@
 /** The control plane. The constructor is the table of contents; nearly every event leads to `#converge`. */
-import { Charm, reconcile, type ActionEvent, type Framework, type Relation, type Track } from "@cantrip/lib";
+import { Charm, reconcile, type Framework, type Relation, type Track } from "@cantrip/lib";
 import { ADMIN_KUBECONFIG, OwnNode, leave, realPorts, type NodePorts } from "@cantrip/charm-node";
 import { ClusterProvider, type ClusterEvent } from "@cantrip/relations/k8s-cluster";
 import { getKubeconfig } from "./action-get-kubeconfig.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { configurationTrack } from "./features.ts";
+import type { Declared } from "./generated/charm-types.ts";
 import { leaveCluster } from "./leave-cluster.ts";
 import { departuresTrack } from "./track-departures.ts";
 import { bootstrapOptionsTrack, optionsTrack } from "./track-options.ts";
@@ -23,7 +24,7 @@ const TRACKS: readonly Track<ControlPlane>[] = [
 /** Set when this unit is on its way out. Juju shows it in one hook only, so it is kept. */
 const LEAVING = "leaving";
 
-export class K8sCharm extends Charm {
+export class K8sCharm extends Charm<Declared> {
   readonly peers = new ClusterProvider(this, "cluster");
   readonly workers = new ClusterProvider(this, "k8s-cluster");
   readonly #ports: NodePorts;
@@ -49,9 +50,7 @@ export class K8sCharm extends Charm {
     framework.observe(this.on.stop, () => this.#leave(leaveCluster));
     // Again, in case that stopping was cut off.
     framework.observe(this.on.remove, () => this.#leave(leave));
-    framework.observe(this.on.action("get-kubeconfig"), (e: ActionEvent) =>
-      getKubeconfig(this, this.#ports, e),
-    );
+    framework.observe(this.on.action("get-kubeconfig"), (event) => getKubeconfig(this, this.#ports, event));
   }
 
   async #converge(ending?: Relation): Promise<void> {

@@ -1,6 +1,6 @@
 /** The charm's options, checked as a whole before any of them is used. */
-import type { Config } from "@cantrip/lib";
 import { parseLabels, parseTaints, problemOfCidrs, words, type Label } from "@cantrip/charm-node";
+import type { Config } from "./generated/charm-types.ts";
 
 export interface Options {
   readonly podCidr: string;
@@ -28,14 +28,13 @@ export const MISSING_FEATURES = [
 ] as const;
 
 export function parseOptions(config: Config): ParsedOptions {
-  const text = (name: string) => config.get<string>(name) ?? "";
-  const labels = parseLabels(text("node-labels"));
-  const taints = parseTaints(text("bootstrap-node-taints"));
+  const labels = parseLabels(config["node-labels"]);
+  const taints = parseTaints(config["bootstrap-node-taints"]);
   const problem =
     problemOfFeatures(config) ??
-    problemOfDatastore(text("bootstrap-datastore")) ??
-    problemOfCidrs("bootstrap-pod-cidr", text("bootstrap-pod-cidr")) ??
-    problemOfCidrs("bootstrap-service-cidr", text("bootstrap-service-cidr"));
+    problemOfDatastore(config["bootstrap-datastore"]) ??
+    problemOfCidrs("bootstrap-pod-cidr", config["bootstrap-pod-cidr"]) ??
+    problemOfCidrs("bootstrap-service-cidr", config["bootstrap-service-cidr"]);
   if (problem !== undefined) return { ok: false, problem };
   if (!labels.ok) return invalid("node-labels", "key=value", labels.token);
   if (!taints.ok) return invalid("bootstrap-node-taints", "key[=value]:Effect", taints.token);
@@ -43,24 +42,23 @@ export function parseOptions(config: Config): ParsedOptions {
 }
 
 function optionsOf(config: Config, labels: readonly Label[], taints: readonly string[]): Options {
-  const text = (name: string) => config.get<string>(name) ?? "";
   return {
-    podCidr: text("bootstrap-pod-cidr"),
-    serviceCidr: text("bootstrap-service-cidr"),
+    podCidr: config["bootstrap-pod-cidr"],
+    serviceCidr: config["bootstrap-service-cidr"],
     taints,
     labels,
-    networkEnabled: config.get<boolean>("network-enabled") ?? true,
+    networkEnabled: config["network-enabled"],
     dns: {
-      enabled: config.get<boolean>("dns-enabled") ?? true,
-      clusterDomain: text("dns-cluster-domain") || "cluster.local",
-      serviceIp: text("dns-service-ip"),
-      upstreamNameservers: words(text("dns-upstream-nameservers")),
+      enabled: config["dns-enabled"],
+      clusterDomain: config["dns-cluster-domain"] || "cluster.local",
+      serviceIp: config["dns-service-ip"],
+      upstreamNameservers: words(config["dns-upstream-nameservers"]),
     },
   };
 }
 
 function problemOfFeatures(config: Config): string | undefined {
-  const asked = MISSING_FEATURES.find((feature) => config.get<boolean>(`${feature}-enabled`) === true);
+  const asked = MISSING_FEATURES.find((feature) => config[`${feature}-enabled`]);
   return asked && `${asked}-enabled=true: this charm has no ${asked} yet; set it to false`;
 }
 

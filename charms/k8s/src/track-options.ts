@@ -15,15 +15,12 @@ const checkImmutable: Step<ControlPlane> = {
   async run(unit) {
     const config = await unit.own.charm.model.config();
     const { datastore, "pod-cidr": podCidr, "service-cidr": serviceCidr } = await unit.storedConfig();
-    const stored = {
-      "bootstrap-datastore": datastore.type === "etcd" ? "managed-etcd" : "etcd",
-      "bootstrap-pod-cidr": podCidr,
-      "bootstrap-service-cidr": serviceCidr,
-    };
-    const changed = Object.entries(stored).find(([option, value]) => {
-      const wanted = config.get<string>(option) ?? "";
-      return wanted !== "" && wanted !== value;
-    });
+    const stored = [
+      ["bootstrap-datastore", datastore.type === "etcd" ? "managed-etcd" : "etcd"],
+      ["bootstrap-pod-cidr", podCidr],
+      ["bootstrap-service-cidr", serviceCidr],
+    ] as const;
+    const changed = stored.find(([option, value]) => config[option] !== "" && config[option] !== value);
     return changed ? blocked(`${changed[0]} is immutable; revert to '${changed[1]}'`) : done;
   },
 };

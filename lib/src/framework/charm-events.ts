@@ -1,3 +1,4 @@
+import type { CharmTypes, NameOf, ParamsOf } from "../charm-types.ts";
 import { UnknownName } from "../errors.ts";
 import type { CharmDefinition } from "./definition.ts";
 import {
@@ -29,7 +30,7 @@ export interface StorageEvents {
 }
 
 /** What a charm can observe of Juju. Names that its files do not define are refused at once. */
-export class CharmEvents {
+export class CharmEvents<Types extends CharmTypes = CharmTypes> {
   readonly install = new EventSource<HookEvent>("install");
   readonly start = new EventSource<HookEvent>("start");
   readonly configChanged = new EventSource<HookEvent>("config-changed");
@@ -55,7 +56,7 @@ export class CharmEvents {
   }
 
   /** @throws UnknownName */
-  relation(endpoint: string): RelationEvents {
+  relation(endpoint: NameOf<Types, "relations">): RelationEvents {
     mustDefine("endpoint", endpoint, this.#definition.metadata.endpoints);
     const source = (event: string): EventSource<RelationEvent> =>
       new EventSource(`${endpoint}-relation-${event}`);
@@ -69,7 +70,7 @@ export class CharmEvents {
   }
 
   /** @throws UnknownName */
-  storage(name: string): StorageEvents {
+  storage(name: NameOf<Types, "storage">): StorageEvents {
     mustDefine("storage", name, this.#definition.metadata.storage);
     return {
       attached: new EventSource(`${name}-storage-attached`),
@@ -78,7 +79,7 @@ export class CharmEvents {
   }
 
   /** @throws UnknownName */
-  action(name: string): EventSource<ActionEvent> {
+  action<Name extends NameOf<Types, "actions">>(name: Name): EventSource<ActionEvent<ParamsOf<Types, Name>>> {
     mustDefine("action", name, this.#definition.actions.actions);
     return new EventSource(actionEventName(name));
   }

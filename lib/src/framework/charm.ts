@@ -1,23 +1,24 @@
 import type { CharmMetadata } from "@cantrip/metadata";
+import type { CharmTypes, ConfigOf } from "../charm-types.ts";
 import type { Log } from "../log/log.ts";
 import { EndDispatch } from "../errors.ts";
 import { type Parse, parseWith, reasonOf } from "../load.ts";
-import type { Config, Model } from "../model/model.ts";
+import type { Model } from "../model/model.ts";
 import { CharmEvents } from "./charm-events.ts";
 import type { Framework } from "./framework.ts";
 import type { StoredState } from "./stored.ts";
 
-/** A charm: its constructor says what it observes. One is made for each dispatch. */
-export abstract class Charm {
+/** A charm: its constructor says what it observes. One is made for each dispatch. `Types` is what its files declare. */
+export abstract class Charm<Types extends CharmTypes = CharmTypes> {
   readonly framework: Framework;
-  readonly on: CharmEvents;
+  readonly on: CharmEvents<Types>;
 
   constructor(framework: Framework) {
     this.framework = framework;
     this.on = new CharmEvents(framework.definition);
   }
 
-  get model(): Model {
+  get model(): Model<Types> {
     return this.framework.model;
   }
 
@@ -35,7 +36,7 @@ export abstract class Charm {
    * the dispatch ends there, well: only the operator can move this on.
    */
   async loadConfig<Value>(
-    parse: Parse<Config, Value>,
+    parse: Parse<ConfigOf<Types>, Value>,
     { invalid = "throw" }: { invalid?: "blocked" | "throw" } = {},
   ): Promise<Value> {
     const config = await this.model.config();

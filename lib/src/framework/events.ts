@@ -1,3 +1,4 @@
+import type { ActionParams } from "../charm-types.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { Status } from "../tools/types.ts";
 import type { Relation } from "../model/relation.ts";
@@ -5,6 +6,7 @@ import type { Secret } from "../model/secret.ts";
 import type { StorageInstance } from "../model/storage.ts";
 import { EndDispatch } from "../errors.ts";
 import { type Parse, parseWith, reasonOf } from "../load.ts";
+import type { Json } from "./stored.ts";
 import { flattenResults } from "./results.ts";
 
 /** Something that can be observed: `Event` is what its handlers get. */
@@ -18,17 +20,17 @@ export class EventSource<Event> {
   }
 }
 
-/** An event whose handler cannot ask to be called again: it is about this moment only. */
+/** An event whose handler cannot ask to be called again: it is about this moment only, or would not come back as it is. */
 export class NotDeferrable extends Error {
   override readonly name = "NotDeferrable";
 
   /** @internal */
-  constructor(event: string) {
-    super(`Cannot defer "${event}": it is about this moment only`);
+  constructor(event: string, reason = "it is about this moment only") {
+    super(`Cannot defer "${event}": ${reason}`);
   }
 }
 
-/** Any event that Juju sends. */
+/** Any event that Juju sends, and what may be deferred of a charm's own. */
 export class HookEvent {
   readonly name: string;
   #deferred = false;
@@ -41,6 +43,12 @@ export class HookEvent {
   /** Calls this handler again at the start of the next dispatch, of whatever kind. Prefer to reconcile in every event. */
   defer(): void {
     if (!this.isDeferrable) throw new NotDeferrable(this.name);
+    // A subclass of a charm's own would be made again as what it extends, without its fields.
+    if (!comesBack.has(this.constructor))
+      throw new NotDeferrable(
+        this.name,
+        `what a ${this.constructor.name} holds is not kept; use a DataEvent`,
+      );
     this.#deferred = true;
   }
 
@@ -118,20 +126,39 @@ export class SecretEvent extends HookEvent {
   }
 }
 
+/**
+ * An event of a charm's or library's own that may be deferred: its data is kept, and comes back with it. Events that nobody
+ * defers need no class, any value will do.
+ * @example
+ * readonly ready = new EventSource<DataEvent<{ database: string }>>("db.ready");
+ * await framework.emit(this.ready, new DataEvent(this.ready, { database: "shop" }));
+ */
+export class DataEvent<Data extends Json> extends HookEvent {
+  readonly data: Data;
+
+  constructor({ name }: Pick<EventSource<DataEvent<Data>>, "name">, data: Data) {
+    super(name);
+    this.data = data;
+  }
+}
+
 /** Results of an action. Keys, and the keys of nested maps, are lower-case letters, digits and hyphens; values become text. */
 export type ActionResults = { readonly [key: string]: string | number | boolean | ActionResults };
 
-/** An operator runs an action and waits for its end. It cannot be deferred. */
-export class ActionEvent extends HookEvent {
+/**
+ * An operator runs an action and waits for its end. It cannot be deferred. `this.on.action(name)` knows the type of the parameters; a
+ * handler may say by `Results` what it answers.
+ */
+export class ActionEvent<
+  Params = ActionParams,
+  Results extends ActionResults = ActionResults,
+> extends HookEvent {
   readonly id: string;
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: Params;
   readonly #tools: HookTools;
 
   /** @internal */
-  constructor(
-    name: string,
-    { id, params, tools }: { id: string; params: Readonly<Record<string, unknown>>; tools: HookTools },
-  ) {
+  constructor(name: string, { id, params, tools }: { id: string; params: Params; tools: HookTools }) {
     super(name);
     this.id = id;
     this.params = params;
@@ -147,7 +174,7 @@ export class ActionEvent extends HookEvent {
    * the dispatch ends there, well.
    */
   async loadParams<Value>(
-    parse: Parse<Readonly<Record<string, unknown>>, Value>,
+    parse: Parse<Params, Value>,
     { invalid = "throw" }: { invalid?: "fail" | "throw" } = {},
   ): Promise<Value> {
     try {
@@ -168,7 +195,7 @@ export class ActionEvent extends HookEvent {
    * Adds results; nested maps become dotted keys.
    * @throws ResultKeyError
    */
-  async setResults(results: ActionResults): Promise<void> {
+  async setResults(results: Partial<Results>): Promise<void> {
     await this.#tools.actionSet(flattenResults(results));
   }
 
@@ -196,5 +223,12 @@ export class CollectStatusEvent extends HookEvent {
     return this.#worst;
   }
 }
+
+/** Those that are made again from what is stored of them. */
+const comesBack = new Set<unknown>([HookEvent, RelationEvent, StorageEvent, SecretEvent, DataEvent]);
+
+/** Whether a handler of the event may defer it. */
+export const canWait = (event: unknown): event is HookEvent =>
+  event instanceof HookEvent && event.isDeferrable && comesBack.has(event.constructor);
 
 const priority: Record<Status["status"], number> = { blocked: 4, maintenance: 3, waiting: 2, active: 1 };

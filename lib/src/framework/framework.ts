@@ -3,7 +3,7 @@ import type { Model } from "../model/model.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { DispatchContext } from "./context.ts";
 import type { CharmDefinition } from "./definition.ts";
-import { type EventSource, HookEvent } from "./events.ts";
+import { type EventSource, type HookEvent, canWait } from "./events.ts";
 import type { OpenWork } from "./open-work.ts";
 import { restoreEvent, snapshotOf } from "./snapshots.ts";
 import type { Notice, StoredData, StoredState } from "./stored.ts";
@@ -72,20 +72,41 @@ export class Framework {
     return this.#observers.some((observer) => observer.event === event);
   }
 
-  /** Delivers an event now: also for events that a library defines itself. */
+  /**
+   * Delivers an event now: also for events that a library defines itself. A handler that has deferred the very same event, or is at it,
+   * is not called for it once more.
+   */
   emit<Event>({ name }: Pick<EventSource<Event>, "name">, event: Event): Promise<void> {
     return this.#work.during(`"${name}"`, async () => {
-      for (const observer of this.#observers.filter((candidate) => candidate.event === name))
-        await this.#deliver(observer, event);
+      const observers = this.#observers.filter((candidate) => candidate.event === name);
+      for (const [observer, notice] of this.#queue(observers, event)) {
+        await observer.handle(event);
+        if (notice !== undefined && !(event as HookEvent).takeDeferred()) this.#drop(notice);
+      }
     });
   }
 
-  async #deliver(observer: Observer, event: unknown): Promise<void> {
-    if (!(event instanceof HookEvent)) return observer.handle(event);
-    const notice: Notice = { event: observer.event, observer: observer.name, snapshot: snapshotOf(event) };
-    if (this.#notices.some((queued) => same(queued, notice))) return;
-    await observer.handle(event);
-    if (event.takeDeferred()) this.#notices.push(notice);
+  /**
+   * Those who are to be called, each with a place in the queue before the first of them is: so deferrals keep the order in which
+   * events were emitted. Who has this very event in the queue already is not called for it a second time.
+   */
+  #queue(
+    observers: readonly Observer[],
+    event: unknown,
+  ): readonly (readonly [Observer, Notice | undefined])[] {
+    if (!canWait(event)) return observers.map((observer) => [observer, undefined]);
+    const snapshot = snapshotOf(event);
+    const notices = observers.map((observer): [Observer, Notice] => [
+      observer,
+      { event: observer.event, observer: observer.name, snapshot },
+    ]);
+    const added = notices.filter(([, notice]) => !this.#notices.some((queued) => same(queued, notice)));
+    this.#notices.push(...added.map(([, notice]) => notice));
+    return added;
+  }
+
+  #drop(notice: Notice): void {
+    this.#notices = this.#notices.filter((queued) => queued !== notice);
   }
 
   /**
@@ -99,7 +120,9 @@ export class Framework {
       );
       const event = observer && (await restoreEvent(notice, this));
       if (observer && event) await observer.handle(event);
-      if (!event?.takeDeferred()) this.#notices = this.#notices.filter((queued) => queued !== notice);
+      else
+        this.log.warning(`Dropped the deferred "${notice.event}": "${notice.observer}" observes it no more`);
+      if (!event?.takeDeferred()) this.#drop(notice);
     }
   }
 

@@ -41,8 +41,7 @@ export function eventName(
  */
 export async function jujuEvent(name: string, { context, model, tools }: Framework): Promise<HookEvent> {
   if (context.kind === "action") {
-    const params = (await tools.actionParams()) ?? {};
-    return new ActionEvent(name, { id: context.actionId ?? "", params, tools });
+    return new ActionEvent(name, { id: context.actionId ?? "", params: await tools.actionParams(), tools });
   }
   const endpoint = /^(.+)-relation-[a-z]+$/.exec(name)?.[1];
   if (endpoint !== undefined) {

@@ -20,7 +20,7 @@ const deepest = 32;
  * Nested results as dotted keys: `{db: {size: 3}}` → `{"db.size": "3"}`. Later equal keys are refused, not overwritten.
  * @throws ResultKeyError
  */
-export function flattenResults(results: ActionResults): Record<string, string> {
+export function flattenResults(results: Partial<ActionResults>): Record<string, string> {
   const flat: Record<string, string> = {};
   flattenInto(flat, "", results, 0);
   return flat;
@@ -29,11 +29,12 @@ export function flattenResults(results: ActionResults): Record<string, string> {
 function flattenInto(
   flat: Record<string, string>,
   prefix: string,
-  results: ActionResults,
+  results: Partial<ActionResults>,
   depth: number,
 ): void {
   if (depth > deepest) throw new ResultKeyError(prefix, "nested too deep");
   for (const [key, value] of Object.entries(results)) {
+    if (value === undefined) continue;
     const path = prefix === "" ? key : `${prefix}.${key}`;
     checkKey(path);
     if (typeof value === "object" && value !== null) flattenInto(flat, path, value, depth + 1);

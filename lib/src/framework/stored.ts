@@ -86,41 +86,87 @@ function withDescriptor(path: string, flags: string, act: (fd: number) => void):
   }
 }
 
-/** Values a charm keeps between dispatches. Saved when the dispatch succeeds, dropped when it fails. */
+/** Literals as what they are an example of: who sets 0 by default stores numbers. */
+type Widened<Value> = Value extends string
+  ? string
+  : Value extends number
+    ? number
+    : Value extends boolean
+      ? boolean
+      : Value;
+
+/** All that is stored in a dispatch, by full keys; scopes share it. */
+class Values {
+  readonly map: Map<string, Json>;
+  isDirty = false;
+
+  constructor(values: Readonly<Record<string, Json>>) {
+    this.map = new Map(Object.entries(structuredClone(values)));
+  }
+}
+
+/**
+ * Values a charm keeps between dispatches. Saved when the dispatch succeeds, dropped when it fails. A key may be any text without
+ * "/".
+ */
 export class StoredState {
-  readonly #values: Map<string, Json>;
-  #isDirty = false;
+  readonly #values: Values;
+  readonly #prefix: string;
 
   /** @internal */
-  constructor(values: Readonly<Record<string, Json>>) {
-    this.#values = new Map(Object.entries(structuredClone(values)));
+  constructor(values: Readonly<Record<string, Json>> | Values, prefix = "") {
+    this.#values = values instanceof Values ? values : new Values(values);
+    this.#prefix = prefix;
+  }
+
+  /**
+   * What a library stores: a part of its own, whose keys meet neither the charm's nor another library's.
+   * @example
+   * readonly #stored = charm.stored.scope("backup");
+   */
+  scope(name: string): StoredState {
+    return new StoredState(this.#values, `${this.#full(name)}/`);
   }
 
   /** A copy: changing it changes nothing here. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what it stored
   get<Value extends Json>(key: string): Value | undefined {
-    return structuredClone(this.#values.get(key)) as Value | undefined;
+    return structuredClone(this.#values.map.get(this.#full(key))) as Value | undefined;
   }
 
   /** Keeps a copy. An equal value is no change. */
   set(key: string, value: Json): void {
-    if (JSON.stringify(value) === JSON.stringify(this.#values.get(key))) return;
-    this.#values.set(key, structuredClone(value));
-    this.#isDirty = true;
+    const full = this.#full(key);
+    if (JSON.stringify(value) === JSON.stringify(this.#values.map.get(full))) return;
+    this.#values.map.set(full, structuredClone(value));
+    this.#values.isDirty = true;
+  }
+
+  /** Keeps the value if there is none by this key, and gives the one that is there now. */
+  setDefault<Value extends Json>(key: string, value: Value): Widened<Value> {
+    if (!this.#values.map.has(this.#full(key))) this.set(key, value);
+    return this.get(key) as Widened<Value>;
   }
 
   /** Forgets a value; a key that is not there is no error. */
   delete(key: string): void {
-    this.#isDirty = this.#values.delete(key) || this.#isDirty;
+    this.#values.isDirty = this.#values.map.delete(this.#full(key)) || this.#values.isDirty;
   }
 
   /** Whether anything was changed in this dispatch. */
   get isDirty(): boolean {
-    return this.#isDirty;
+    return this.#values.isDirty;
   }
 
-  /** All values by key. */
+  /** All values by key, those of scopes within this one by `scope/key`. */
   toJSON(): Record<string, Json> {
-    return Object.fromEntries(this.#values);
+    const own = [...this.#values.map].filter(([key]) => key.startsWith(this.#prefix));
+    return Object.fromEntries(own.map(([key, value]) => [key.slice(this.#prefix.length), value]));
+  }
+
+  #full(key: string): string {
+    if (key.includes("/"))
+      throw new TypeError(`Cannot store by the key "${key}": a "/" stands between a scope and its keys`);
+    return `${this.#prefix}${key}`;
   }
 }

@@ -1,12 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Logger, createLogger } from "winston";
 import Transport from "winston-transport";
-import { longestArgument } from "../tools/tools.ts";
-import type { ToolResult } from "../tools/runner.ts";
 import type { LogLevel } from "./log.ts";
-import { splitText } from "./split.ts";
-
-type Send = (level: string, text: string) => Promise<ToolResult>;
+import { type Send, sendText } from "./send.ts";
 
 interface Line {
   readonly level: LogLevel;
@@ -56,11 +52,9 @@ class JujuTransport extends Transport {
     while (seen !== this.#last) await (seen = this.#last);
   }
 
-  async #sendLine(level: LogLevel, message: string): Promise<void> {
-    for (const part of splitText(message.replaceAll("\0", "\uFFFD"), longestArgument)) {
-      const { exitCode, stderr } = await this.#send(level.toUpperCase(), part);
-      if (exitCode !== 0)
-        process.stderr.write(`juju-log exited with ${exitCode} (${stderr.trim()}) on: ${part}\n`);
-    }
+  #sendLine(level: LogLevel, text: string): Promise<void> {
+    return sendText(this.#send, { level, text }, (part, { exitCode, stderr }) => {
+      process.stderr.write(`juju-log exited with ${exitCode} (${stderr.trim()}) on: ${part}\n`);
+    });
   }
 }

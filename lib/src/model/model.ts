@@ -1,4 +1,5 @@
 import type { Endpoint } from "@cantrip/metadata";
+import type { CharmTypes, ConfigOf, NameOf } from "../charm-types.ts";
 import { RelationNotFound, ToolError, UnknownName } from "../errors.ts";
 import type { DispatchContext } from "../framework/context.ts";
 import type { CharmDefinition } from "../framework/definition.ts";
@@ -11,20 +12,11 @@ import { checkContent, looksLikeSecretId, Secret, type SecretContent } from "./s
 import { StorageInstance } from "./storage.ts";
 import { type Clock, Unit } from "./unit.ts";
 
-/** The value of an option: `int` and `float` are numbers, `secret` is the text of a secret's id. */
-export type ConfigValue = string | number | boolean;
-/** Options by name; those with neither value nor default are absent. */
-export type Config = Readonly<Record<string, ConfigValue>> & {
-  /** The option, where the charm's config.yaml is known to give it this type. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the type, the charm's files say it
-  get<Value extends ConfigValue>(name: string): Value | undefined;
-};
-
 /**
  * The model as this unit sees it in this dispatch: asked of Juju when needed, and once. Writes go straight to the hook tools;
  * what must not stay after a failed hook is buffered by the agent, not here.
  */
-export class Model {
+export class Model<Types extends CharmTypes = CharmTypes> {
   readonly name: string;
   readonly uuid: string;
   readonly jujuVersion: string;
@@ -36,7 +28,7 @@ export class Model {
   readonly #world: RelationWorld;
   readonly #relations = new Map<string, Promise<readonly Relation[]>>();
   readonly #byKey = new Map<string, Relation>();
-  #config: Promise<Config> | undefined;
+  #config: Promise<ConfigOf<Types>> | undefined;
 
   /** @internal */
   constructor({
@@ -61,20 +53,30 @@ export class Model {
     this.#world = { tools, unit: context.unit, app: context.app, isLeader: () => this.unit.isLeader() };
   }
 
-  /** The charm's options, typed as its config.yaml says. */
-  config(): Promise<Config> {
-    this.#config ??= this.#tools.config().then(configOf);
+  /** The charm's options, typed as its files say. */
+  config(): Promise<ConfigOf<Types>> {
+    // The charm's files say which options there are, and Juju keeps to them.
+    this.#config ??= this.#tools.config() as Promise<ConfigOf<Types>>;
     return this.#config;
   }
 
   /** The relations of an endpoint, without one that is being broken. */
-  relations(endpoint: string): Promise<readonly Relation[]> {
+  relations(endpoint: NameOf<Types, "relations">): Promise<readonly Relation[]> {
     let found = this.#relations.get(endpoint);
     if (found === undefined) {
       found = this.#list(this.#endpoint(endpoint));
       this.#relations.set(endpoint, found);
     }
     return found;
+  }
+
+  /**
+   * A relation by its id, be it listed or not: one that is being broken, or gone by now, is not active.
+   * @throws UnknownName
+   */
+  async relation(endpoint: NameOf<Types, "relations">, id: number): Promise<Relation> {
+    const listed = (await this.relations(endpoint)).find((relation) => relation.id === id);
+    return listed ?? this.#relation(this.#endpoint(endpoint), id, { active: false });
   }
 
   /** The relation of this event; it may be one that is being broken. */
@@ -113,7 +115,7 @@ export class Model {
    * The path of a resource's file, or undefined if none was ever uploaded.
    * @throws UnknownName, ToolError
    */
-  async resource(name: string): Promise<string | undefined> {
+  async resource(name: NameOf<Types, "resources">): Promise<string | undefined> {
     this.#known("resource", name, this.#definition.metadata.resources);
     try {
       return await this.#tools.resource(name);
@@ -136,13 +138,13 @@ export class Model {
   }
 
   /** The attached instances of a storage. */
-  async storage(name: string): Promise<readonly StorageInstance[]> {
+  async storage(name: NameOf<Types, "storage">): Promise<readonly StorageInstance[]> {
     this.#known("storage", name, this.#definition.metadata.storage);
     return (await this.#tools.storageList(name)).map((id) => new StorageInstance(this.#tools, id));
   }
 
   /** Asks for more instances; each comes with a storage-attached event. */
-  async requestStorage(name: string, count = 1): Promise<void> {
+  async requestStorage(name: NameOf<Types, "storage">, count = 1): Promise<void> {
     this.#known("storage", name, this.#definition.metadata.storage);
     await this.#tools.storageAdd(name, count);
   }
@@ -183,11 +185,16 @@ export class Model {
       : undefined;
   }
 
-  async #relation(endpoint: Endpoint, id: number): Promise<Relation> {
+  async #relation(endpoint: Endpoint, id: number, known: { active?: false } = {}): Promise<Relation> {
     const key = `${endpoint.name}:${id}`;
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const made = new Relation(this.#world, { id, endpoint, ...(await this.#factsOf(endpoint, key)) });
+    const found = this.#byKey.get(key);
+    if (found !== undefined) return found;
+    const made = new Relation(this.#world, {
+      id,
+      endpoint,
+      ...(await this.#factsOf(endpoint, key)),
+      ...known,
+    });
     // Two callers may have asked at once: the first object made is the one that all share, with its cache.
     const relation = this.#byKey.get(key) ?? made;
     this.#byKey.set(key, relation);
@@ -226,10 +233,4 @@ export class Model {
       throw error;
     }
   }
-}
-
-function configOf(values: Record<string, ConfigValue>): Config {
-  const get = (name: string): ConfigValue | undefined =>
-    Object.hasOwn(values, name) ? values[name] : undefined;
-  return Object.assign(Object.create({ get }) as Config, values);
 }

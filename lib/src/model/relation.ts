@@ -67,7 +67,7 @@ export class Relation {
     await this.#checkReadable(entity);
     let bag = this.#bags.get(entity);
     if (bag === undefined) {
-      bag = orWhenGone(this.#world.tools.relationGet(this.key, entity), {});
+      bag = this.#read(entity);
       this.#bags.set(entity, bag);
     }
     return bag;
@@ -94,13 +94,25 @@ export class Relation {
     return (await this.#world.tools.relationModel(this.key)).uuid;
   }
 
+  async #read(entity: string): Promise<Bag> {
+    // Where a refusal may be meant for this unit, only a relation that is not found is gone.
+    const signs = (await this.#isBarred(entity)) ? [RelationNotFound] : signsOfEnd;
+    return orWhenGone(this.#world.tools.relationGet(this.key, entity), {}, signs);
+  }
+
   async #checkReadable(entity: string): Promise<void> {
-    const { app, unit } = this.#world;
+    const { app } = this.#world;
     const owner = entity.split("/")[0];
     const isRelated = owner === app || this.app === undefined || owner === this.app;
     if (!isRelated) throw this.#denied(entity, "read", `it is between "${app}" and "${this.app}"`);
-    if (entity !== app || this.isPeer || (await this.#world.isLeader())) return;
-    throw this.#denied(entity, "read", `only the leader may, and "${unit}" is not`);
+    // What is gone has nothing to protect; while it goes, Juju itself knows best.
+    if (this.active && (await this.#isBarred(entity)))
+      throw this.#denied(entity, "read", `only the leader may, and "${this.#world.unit}" is not`);
+  }
+
+  /** The own application's databag, which in a relation to others is the leader's to read. */
+  async #isBarred(entity: string): Promise<boolean> {
+    return entity === this.#world.app && !this.isPeer && !(await this.#world.isLeader());
   }
 
   #checkStrings(values: Readonly<Record<string, unknown>>): void {
@@ -121,12 +133,14 @@ export class Relation {
   }
 }
 
+const signsOfEnd = [RelationNotFound, PermissionDenied];
+
 /** While a relation ends, Juju refuses or no longer finds it: for the charm there is simply nothing there. */
-async function orWhenGone<Value>(reading: Promise<Value>, empty: Value): Promise<Value> {
+async function orWhenGone<Value>(reading: Promise<Value>, empty: Value, signs = signsOfEnd): Promise<Value> {
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof RelationNotFound || error instanceof PermissionDenied) return empty;
+    if (signs.some((sign) => error instanceof sign)) return empty;
     throw error;
   }
 }

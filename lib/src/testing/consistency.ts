@@ -95,7 +95,7 @@ function checkStatus(name: string, text: string): void {
 
 function checkSecretOptions({ config }: World, { config: { options } }: CharmDefinition): void {
   for (const { name, type } of options) {
-    const value = config[name];
+    const value = Object.hasOwn(config, name) ? config[name] : undefined;
     if (type === "secret" && value !== undefined && !/^secret:[0-9a-z]{20}$/.test(String(value)))
       throw new GivenError(`option "${name}" is a secret: expected "secret:" and 20 letters and digits`);
   }

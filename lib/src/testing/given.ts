@@ -65,7 +65,7 @@ function checkedConfig(
     boolean: "boolean",
   } as const;
   for (const { name, type } of options) {
-    const value = config[name];
+    const value = Object.hasOwn(config, name) ? config[name] : undefined;
     if (value !== undefined && typeof value !== types[type])
       throw new GivenError(`option "${name}" is ${type}, not ${typeof value}`);
   }

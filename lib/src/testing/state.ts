@@ -1,4 +1,4 @@
-import type { ConfigValue } from "../model/model.ts";
+import type { ConfigValue } from "../charm-types.ts";
 import type { Json, Notice } from "../framework/stored.ts";
 import type { LogLevel } from "../log/log.ts";
 

@@ -1,4 +1,5 @@
 import { isAbsolute } from "node:path";
+import type { Config } from "../charm-types.ts";
 import { ToolError, toolError } from "../errors.ts";
 import { looksLikeSecretId } from "../model/secret.ts";
 import type { NetworkInfo, SecretInfo, SecretOptions, StatusReport } from "./types.ts";
@@ -39,9 +40,9 @@ export class HookTools {
   }
 
   /** `relation-get`: the databag of a unit or application, by its name. */
-  relationGet(relation: string, entity: string): Promise<Strings> {
+  async relationGet(relation: string, entity: string): Promise<Strings> {
     const app = entity.includes("/") ? [] : ["--app"];
-    return this.#json(["relation-get", "-r", relation, ...app, "-", entity]);
+    return bare(await this.#json<Strings>(["relation-get", "-r", relation, ...app, "-", entity]));
   }
 
   /** `relation-set`: the empty text deletes a key. As `app` for leaders only. */
@@ -61,8 +62,8 @@ export class HookTools {
   // Unit, application, model
 
   /** `config-get`: the options; those without value and default are absent. */
-  config(): Promise<Record<string, string | number | boolean>> {
-    return this.#json(["config-get"]);
+  async config(): Promise<Config> {
+    return bare(await this.#json<Config>(["config-get"]));
   }
 
   /** `is-leader`: a `true` holds for 30 seconds. */
@@ -164,8 +165,8 @@ export class HookTools {
   // Actions
 
   /** `action-get`: the parameters, defaults filled in. */
-  actionParams(): Promise<Record<string, unknown> | null> {
-    return this.#json(["action-get"]);
+  async actionParams(): Promise<Record<string, unknown>> {
+    return bare((await this.#json<Record<string, unknown> | null>(["action-get"])) ?? {});
   }
 
   /** `action-set`: adds results; keys are flat, with dots for nesting. */
@@ -316,3 +317,7 @@ function secretFlags({ label, description, expire, rotate, owner }: SecretOption
     ...flag("owner", owner),
   ];
 }
+
+/** Names of others by what they name, and nothing else: no name, be it `toString` or `__proto__`, means anything by itself. */
+const bare = <Named extends object>(named: Named): Named =>
+  Object.assign(Object.create(null) as Named, named);

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deferralCases } from "./cases/deferrals.ts";
 import { endingCases } from "./cases/endings.ts";
 import { eventCases } from "./cases/events.ts";
 import { toolCases } from "./cases/tools.ts";
@@ -26,6 +27,7 @@ function compare(ops: PythonSite): void {
     ["events", eventCases],
     ["tools", toolCases],
     ["endings", endingCases],
+    ["deferrals", deferralCases],
   ] as const)("%s", (_, cases) => {
     test.each(cases)("$title", async (one) => {
       const { ours, theirs } = await twins.run(one);

@@ -95,6 +95,14 @@ export const endingCases: readonly Case[] = [
     ],
   },
   {
+    title: "a default is stored once",
+    given: world,
+    hooks: [
+      step("install", { install: [["default", "seen", [1]]] }),
+      step("start", { start: [["default", "seen", [2]]] }),
+    ],
+  },
+  {
     title: "what a failed hook stored is not",
     exits: [0, 1, 0],
     given: world,

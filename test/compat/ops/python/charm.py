@@ -5,6 +5,7 @@ import json
 import logging
 import pathlib
 import sys
+import types
 
 import ops
 from ops import hookcmds
@@ -101,19 +102,31 @@ class TwinCharm(ops.CharmBase):
         super().__init__(framework)
         self.script = json.loads((here / "script.json").read_text())
         self._stored.set_default(values={})
-        for event in self.script:
+        for key in self.script:
+            # An event, or "event as handler".
+            event, _, name = key.partition(" as ")
             source = getattr(self.on, event.replace("-", "_"), None)
             if source is not None:
-                framework.observe(source, self._follow)
+                framework.observe(source, self._handler(key, name) if name else self._follow)
+
+    def _handler(self, key, name):
+        def handle(self, event):
+            self.follow(key, event)
+
+        handle.__name__ = name
+        setattr(self, name, types.MethodType(handle, self))
+        return getattr(self, name)
 
     def see(self, what, value):
         with (here / "seen.jsonl").open("a") as seen:
             seen.write(json.dumps([what, value]) + "\n")
 
     def _follow(self, event):
-        name = event.handle.kind.replace("_", "-")
-        self.see("event", name)
-        for op in self.script[name]:
+        self.follow(event.handle.kind.replace("_", "-"), event)
+
+    def follow(self, key, event):
+        self.see("event", key)
+        for op in self.script[key]:
             self.perform(event, op)
 
     def perform(self, event, op):
@@ -341,6 +354,10 @@ class TwinCharm(ops.CharmBase):
 
     def do_stored(self, event, key):
         return plain(self._stored.values).get(key)
+
+    def do_default(self, event, key, value):
+        self._stored.set_default(**{key: value})
+        return plain(getattr(self._stored, key))
 
     def do_defer(self, event):
         event.defer()

@@ -157,7 +157,8 @@ def state_of(given, kept):
 
 
 def state_out(state, app):
-    stored = next((dict(one.content).get("values", {}) for one in state.stored_states if one.owner_path == "TwinCharm"), {})
+    content = next((dict(one.content) for one in state.stored_states if one.owner_path == "TwinCharm"), {})
+    stored = {**content.pop("values", {}), **content}
     return {
         "relations": [relation_out(one, app) for one in sorted(state.relations, key=lambda one: one.id)],
         "secrets": [secret_out(one) for one in sorted(state.secrets, key=lambda one: one.id)],

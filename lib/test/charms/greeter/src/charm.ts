@@ -22,18 +22,24 @@ const tracks: readonly Track<GreeterCharm>[] = [
   },
 ];
 
-export class GreeterCharm extends Charm {
+/** What charmcraft.yaml declares, as far as it is used. */
+interface Declared {
+  readonly config: { readonly greeting?: string };
+  readonly actions: { readonly greet: { readonly name: string } };
+}
+
+export class GreeterCharm extends Charm<Declared> {
   constructor(framework: Framework) {
     super(framework);
     const converge = () => this.#reconcile();
     framework.observe(this.on.install, converge);
     framework.observe(this.on.configChanged, converge);
     framework.observe(this.on.relation("guests").joined, converge);
-    framework.observe(this.on.action("greet"), (event: ActionEvent) => this.#greet(event));
+    framework.observe(this.on.action("greet"), (event) => this.#greet(event));
   }
 
   async greeting(): Promise<string | undefined> {
-    return (await this.model.config()).get<string>("greeting");
+    return (await this.model.config()).greeting;
   }
 
   async tellGuests() {
@@ -48,9 +54,9 @@ export class GreeterCharm extends Charm {
     await this.model.unit.setStatus(status);
   }
 
-  async #greet(event: ActionEvent): Promise<void> {
+  async #greet(event: ActionEvent<Declared["actions"]["greet"]>): Promise<void> {
     const greeting = await this.greeting();
     if (greeting === undefined) return event.fail('the option "greeting" is not set');
-    await event.setResults({ said: `${greeting} ${String(event.params["name"])}` });
+    await event.setResults({ said: `${greeting} ${event.params.name}` });
   }
 }

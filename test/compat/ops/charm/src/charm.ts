@@ -1,17 +1,11 @@
 /** A charm that does what `script.json` in its directory says, and writes down what it saw. `python/charm.py` is its twin. */
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Charm, EventSource, type Framework, HookEvent } from "@cantrip/lib";
+import { Charm, type DataEvent, EventSource, type Framework, type HookEvent } from "@cantrip/lib";
 import { nameOf, operations } from "./operations.ts";
 
 export type Op = readonly [name: string, ...args: unknown[]];
 type Script = Readonly<Record<string, readonly Op[]>>;
-
-/** What a library would define: an event of this program's own. */
-export interface Pinged {
-  readonly name: "pinged";
-  readonly word: string;
-}
 
 /** What it follows, and where it writes down what it saw. */
 export interface Notes {
@@ -25,35 +19,38 @@ const inFiles = (charmDir: string): Notes => ({
 });
 
 export class TwinCharm extends Charm {
-  readonly pinged = new EventSource<Pinged>("pinged");
+  /** What a library would define: an event of this program's own. */
+  readonly pinged = new EventSource<DataEvent<{ word: string }>>("pinged");
   readonly #notes: Notes;
 
   constructor(framework: Framework, notes?: Notes) {
     super(framework);
     this.#notes = notes ?? inFiles(this.charmDir);
-    const follow = (event: HookEvent | Pinged): Promise<void> => this.follow(event);
-    for (const event of Object.keys(this.#notes.script))
-      framework.observe(new EventSource<HookEvent>(event), follow, { as: "follow" });
+    // A key of the script is an event, or `event as handler`.
+    for (const key of Object.keys(this.#notes.script)) {
+      const [event = "", as = "follow"] = key.split(" as ");
+      framework.observe(new EventSource<HookEvent>(event), (emitted) => this.follow(key, emitted), { as });
+    }
   }
 
   see(what: string, value: unknown): void {
     this.#notes.see(`${JSON.stringify([what, value])}\n`);
   }
 
-  async follow(event: HookEvent | Pinged): Promise<void> {
-    this.see("event", event.name);
-    for (const op of this.#notes.script[event.name] ?? []) await this.perform(event, op);
+  async follow(key: string, event: HookEvent): Promise<void> {
+    this.see("event", key);
+    for (const op of this.#notes.script[key] ?? []) await this.perform(event, op);
   }
 
-  async perform(event: HookEvent | Pinged, [name, ...args]: Op): Promise<void> {
+  async perform(event: HookEvent, [name, ...args]: Op): Promise<void> {
     if (name === "try") return this.#attempt(event, args[0] as Op);
     const operation = operations[name];
     if (operation === undefined) throw new Error(`no operation "${name}"`);
-    const seen = await operation({ charm: this, event: event as HookEvent }, args);
+    const seen = await operation({ charm: this, event }, args);
     if (seen !== undefined) this.see(name, seen);
   }
 
-  async #attempt(event: HookEvent | Pinged, op: Op): Promise<void> {
+  async #attempt(event: HookEvent, op: Op): Promise<void> {
     try {
       await this.perform(event, op);
       this.see("try", "went well");

@@ -3,6 +3,7 @@ import {
   ActionEvent,
   type ActionResults,
   CollectStatusEvent,
+  DataEvent,
   EndDispatch,
   type HookEvent,
   type Json,
@@ -191,9 +192,11 @@ export const operations: Readonly<Record<string, Operation>> = {
 
   store: ({ charm }, [key, value]: [string, Json]) => charm.stored.set(key, value),
   stored: ({ charm }, [key]: [string]) => charm.stored.get(key) ?? null,
+  default: ({ charm }, [key, value]: [string, Json]) => charm.stored.setDefault(key, value),
   defer: ({ event }) => event.defer(),
-  ping: ({ charm }, [word]: [string]) => charm.framework.emit(charm.pinged, { name: "pinged", word }),
-  word: ({ event }) => (event as unknown as { word: string }).word,
+  ping: ({ charm }, [word]: [string]) =>
+    charm.framework.emit(charm.pinged, new DataEvent(charm.pinged, { word })),
+  word: ({ event }) => (event as DataEvent<{ word: string }>).data.word,
   raise: (_, [text]: [string]) => {
     throw new Error(text);
   },

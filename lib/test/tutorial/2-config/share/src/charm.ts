@@ -1,9 +1,10 @@
 import { Charm, type Framework } from "@cantrip/lib";
 import { type Machine, thisMachine } from "../../machine/machine.ts";
+import type { Declared } from "./generated/charm-types.ts";
 import { parseOptions } from "./options.ts";
 import { rsyncdConf } from "./rsyncd.ts";
 
-export class ShareCharm extends Charm {
+export class ShareCharm extends Charm<Declared> {
   readonly #machine: Machine;
 
   constructor(framework: Framework, machine: Machine = thisMachine) {

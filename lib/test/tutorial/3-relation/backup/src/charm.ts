@@ -15,7 +15,7 @@ const tracks: readonly Track<BackupCharm>[] = [
   },
 ];
 
-export class BackupCharm extends Charm {
+export class BackupCharm extends Charm<{ config: { directory: string } }> {
   readonly share = new ShareRequirer(this, "share");
   readonly #machine: Machine;
 
@@ -38,8 +38,8 @@ export class BackupCharm extends Charm {
 
   async schedule(): Promise<Outcome> {
     const share = await this.share.share();
-    const directory = (await this.model.config()).get<string>("directory");
-    if (share === undefined || directory === undefined) return done;
+    const { directory } = await this.model.config();
+    if (share === undefined) return done;
     const own = this.model.unit.name.replace("/", "-");
     const target = `rsync://${share.address}:${share.port}/${share.module}/${own}/`;
     await this.#machine.write(schedule, `17 3 * * * root rsync -a ${directory}/ ${target}\n`);

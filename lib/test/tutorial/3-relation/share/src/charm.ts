@@ -1,6 +1,7 @@
 import { Charm, type Framework, type Outcome, type Track, done, reconcile } from "@cantrip/lib";
 import { type Machine, thisMachine } from "../../machine/machine.ts";
 import { ShareProvider } from "../../rsync-share/index.ts";
+import type { Declared } from "./generated/charm-types.ts";
 import { parseOptions } from "./options.ts";
 import { directoryOf, rsyncdConf } from "./rsyncd.ts";
 
@@ -17,7 +18,7 @@ const tracks: readonly Track<ShareCharm>[] = [
   },
 ];
 
-export class ShareCharm extends Charm {
+export class ShareCharm extends Charm<Declared> {
   readonly clients = new ShareProvider(this, "clients");
   readonly #machine: Machine;
 

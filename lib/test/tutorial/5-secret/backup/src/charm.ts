@@ -16,7 +16,7 @@ const tracks: readonly Track<BackupCharm>[] = [
   },
 ];
 
-export class BackupCharm extends Charm {
+export class BackupCharm extends Charm<{ config: { directory: string } }> {
   readonly share = new ShareRequirer(this, "share");
   readonly #machine: Machine;
 
@@ -39,8 +39,8 @@ export class BackupCharm extends Charm {
 
   async schedule(): Promise<Outcome> {
     const share = await this.share.share();
-    const directory = (await this.model.config()).get<string>("directory");
-    if (share === undefined || directory === undefined) return done;
+    const { directory } = await this.model.config();
+    if (share === undefined) return done;
     const own = this.model.unit.name.replace("/", "-");
     const target = `rsync://${share.module}@${share.address}:${share.port}/${share.module}/${own}/`;
     const command = `rsync -a --password-file=${passwordFile} ${directory}/ ${target}`;

@@ -2,12 +2,12 @@
 import type { Actions } from "./generated/charm-types.ts";
 
 export type UsageParams = Actions["usage"];
+export type UsageResults = { readonly files: number; readonly size: string };
 
 const bytesIn = { B: 1, KiB: 1024, MiB: 1024 * 1024 } as const satisfies Record<UsageParams["unit"], number>;
 
 /** Juju has held the parameters against charmcraft.yaml; what a schema cannot say is checked here. */
-export function parseUsage(params: Readonly<Record<string, unknown>>): UsageParams {
-  const { client, unit } = params as UsageParams;
+export function parseUsage({ client, unit }: UsageParams): UsageParams {
   if (client.includes("/")) throw new Error(`client: expected an application, got the unit "${client}"`);
   return { client, unit };
 }

@@ -10,9 +10,10 @@ import {
 } from "@cantrip/lib";
 import { type Machine, thisMachine } from "../../machine/machine.ts";
 import { ShareProvider } from "../../rsync-share/index.ts";
+import type { Declared } from "./generated/charm-types.ts";
 import { parseOptions } from "./options.ts";
 import { type Client, directoryOf, rsyncdConf, rsyncdSecrets, secretsFile } from "./rsyncd.ts";
-import { parseUsage, sizeIn } from "./usage.ts";
+import { type UsageParams, type UsageResults, parseUsage, sizeIn } from "./usage.ts";
 
 const port = 873;
 
@@ -27,7 +28,7 @@ const tracks: readonly Track<ShareCharm>[] = [
   },
 ];
 
-export class ShareCharm extends Charm {
+export class ShareCharm extends Charm<Declared> {
   readonly clients = new ShareProvider(this, "clients");
   readonly #machine: Machine;
 
@@ -94,7 +95,7 @@ export class ShareCharm extends Charm {
     await this.#machine.restart("rsync");
   }
 
-  async #usage(event: ActionEvent): Promise<void> {
+  async #usage(event: ActionEvent<UsageParams, UsageResults>): Promise<void> {
     const { client, unit } = await event.loadParams(parseUsage, { invalid: "fail" });
     const requests = await this.clients.requests();
     if (!requests.some((request) => request.client === client))

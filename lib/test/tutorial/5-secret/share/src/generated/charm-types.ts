@@ -30,3 +30,12 @@ export type Resources = Record<never, never>;
 
 /** The storage, with its type and whether a unit may have several. */
 export type Storage = Record<never, never>;
+
+/** All of it: `class MyCharm extends Charm<Declared>`. */
+export interface Declared {
+  readonly config: Config;
+  readonly actions: Actions;
+  readonly relations: Relations;
+  readonly resources: Resources;
+  readonly storage: Storage;
+}
