@@ -140,7 +140,8 @@ export const machineTag = (machine: MachineId): string => `machine-${machine.rep
  * Orders units by application, then by number: `a/2` comes before `a/10`.
  */
 export function compareUnits(a: UnitName, b: UnitName): number {
-  const [appA, appB] = [applicationOf(a), applicationOf(b)];
+  const appA = applicationOf(a);
+  const appB = applicationOf(b);
   if (appA !== appB) return appA < appB ? -1 : 1;
   return unitNumberOf(a) - unitNumberOf(b);
 }

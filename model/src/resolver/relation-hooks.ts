@@ -5,7 +5,6 @@ import {
   isLeading,
   isPeer,
   remoteEndpoint,
-  applicationOfUnit,
 } from "../entities.ts";
 import { own } from "../records.ts";
 import type { HookInfo, ModelState, Relation, Unit, UniterRelation } from "../state.ts";
@@ -17,8 +16,8 @@ interface Side {
   readonly known: UniterRelation;
   /** the relation ends for this unit */
   readonly isEnding: boolean;
-  /** the application of the units that this one hears of; undefined if the relation ends, since then it ought to know nobody */
-  readonly counterpart: string | undefined;
+  /** how names of the units begin that this one hears of; undefined if the relation ends, since then it ought to know nobody */
+  readonly counterparts: string | undefined;
 }
 
 /** Relations that the unit has not entered yet, and may. */
@@ -51,20 +50,25 @@ export function nextRelationHook(state: ModelState, unit: Unit): HookInfo | unde
 
 function sideOf(state: ModelState, unit: Unit, relation: Relation, known: UniterRelation): Side {
   const isEnding = relation.life !== "alive" || relation.suspended || unit.life !== "alive";
-  const counterpart = isEnding ? undefined : remoteEndpoint(relation, unit.application)?.application;
-  return { state, unit, relation, known, isEnding, counterpart };
+  const remote = isEnding ? undefined : remoteEndpoint(relation, unit.application)?.application;
+  const counterparts = remote === undefined ? undefined : `${remote}/`;
+  return { state, unit, relation, known, isEnding, counterparts };
 }
 
 /** A unit in scope on the other side; of a peer relation, each but the unit itself. */
-const isMember = ({ unit, relation, counterpart }: Side, name: string): boolean =>
-  own(relation.unitBags, name)?.inScope === true &&
+const isMember = ({ unit, relation, counterparts }: Side, name: string): boolean =>
+  counterparts !== undefined &&
   name !== unit.name &&
-  applicationOfUnit(name) === counterpart;
+  name.startsWith(counterparts) &&
+  own(relation.unitBags, name)?.inScope === true;
 
 /** The first of them in the order of units. */
 function firstUnit(names: readonly string[], isMeant: (name: string) => boolean): string | undefined {
-  // Of a thousand units that are known, mostly none is meant: they are not put in order before.
-  return names.filter(isMeant).sort(byUnitName)[0];
+  let first: string | undefined;
+  // Mostly none is meant, of a thousand units: they are not put in order before.
+  for (const name of names)
+    if (isMeant(name) && (first === undefined || byUnitName(name, first) < 0)) first = name;
+  return first;
 }
 
 const hookOf = (side: Side): HookInfo | undefined =>
