@@ -1,11 +1,5 @@
 /** The next hook of a unit's relations. Every rule here is an order that charms rely on. */
-import {
-  byUnitName,
-  endpointFor,
-  isLeading,
-  isPeer,
-  remoteEndpoint,
-} from "../entities.ts";
+import { byUnitName, endpointFor, isLeading, isPeer, remoteEndpoint } from "../entities.ts";
 import { own } from "../records.ts";
 import type { HookInfo, ModelState, Relation, Unit, UniterRelation } from "../state.ts";
 
