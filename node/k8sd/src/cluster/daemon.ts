@@ -135,6 +135,8 @@ export class Daemon {
     if (!this.#identity) return;
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
     if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
+    // Killed between the record of an operation's end and this.
+    await this.#tidy();
     await claimMachine(this.paths);
     await this.#repair(this.#identity);
     await this.#enter(this.#identity);
@@ -144,6 +146,11 @@ export class Daemon {
   /** What cannot be made good here is said, and seen by those who need it; the node goes on with what it has. */
   async #repair(identity: Identity) {
     await repairPki(this.paths, identity).catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  /** What is left over costs room, no more. */
+  async #tidy() {
+    await tidyRecovery(this.paths).catch((error: unknown) => log.warning(messageOf(error)));
   }
 
   get identity(): Identity | undefined {
@@ -354,6 +361,8 @@ export class Daemon {
       const member = await this.#become(identity, journal, progress);
       const final = { ...settled(member), peers: this.#peers.length > 0 ? this.#peers : member.peers };
       await this.#record(final);
+      // Only now: without it a repetition of a restoration would have nothing to begin with.
+      await this.#tidy();
       if (!this.#part) await this.#enter(final);
       log.info(`${journal.operation} of ${final.name} is done`);
     } catch (error) {
@@ -395,7 +404,7 @@ export class Daemon {
       this.#recovered = result;
       await this.#record(settled(heir));
       // Only now: without it a repetition would begin at the old data.
-      await tidyRecovery(this.paths).catch((error: unknown) => log.warning(messageOf(error)));
+      await this.#tidy();
       log.info(`recovered: revision ${result.revision} is kept, ${result.discarded} entries are discarded`);
     } catch (error) {
       log.error(`recovery failed while ${operation.step}: ${messageOf(error)}`);
