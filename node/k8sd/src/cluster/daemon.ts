@@ -10,7 +10,7 @@ import {
   type BootstrapConfig,
 } from "@cantrip/metadata/k8sd";
 import { now } from "../base/clock.ts";
-import { Coalesced, Turns } from "../base/coalesce.ts";
+import { Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import {
   loadIdentity,
@@ -46,6 +46,7 @@ import {
   wantedServices,
 } from "../node/services.ts";
 import { adoptSettings } from "./adopt.ts";
+import { Adoption } from "./adoption.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
@@ -66,7 +67,6 @@ import {
 } from "./recovery.ts";
 import { openedSnapshot, restoreCluster, type SnapshotDocument } from "./snapshot.ts";
 import {
-  areSameSettings,
   checkAddress,
   checkNodeName,
   problemsOfBootstrap,
@@ -98,10 +98,12 @@ export class Daemon {
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
   readonly #renewal: Renewal;
   readonly #saves = new Turns();
-  readonly #adoption = new Coalesced(() => this.#takeSettings());
-  /** Settings of the cluster as last heard; a failure to take them is tried again by the timer. */
-  #wanted: ClusterSettings | undefined;
-  #adoptAgain: NodeJS.Timeout | undefined;
+  readonly #adoption = new Adoption({
+    identity: () => this.#atRest(),
+    note: (change) => this.#note(change),
+    adopt: (node, from, to) => adoptSettings(this.paths, node, from, to),
+    finish: async (from) => this.#part?.takeSettings(from),
+  });
   #identity: Identity | undefined;
   #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
@@ -301,8 +303,7 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
-    this.#stopAdopting();
-    await this.#adoption.stop();
+    await this.#adoption.pause();
     await this.#renewal.stop();
     await this.#part?.stop();
   }
@@ -341,14 +342,13 @@ export class Daemon {
 
   async #carryOut(operation: Operation, identity: Identity, record: () => Promise<void>) {
     try {
-      await this.#adoption.stop();
+      await this.#adoption.pause();
       await record();
       this.#identity = identity;
       await this.#perform(operation, identity);
     } finally {
       this.#operation = undefined;
-      // What was heard meanwhile was left alone.
-      this.#adoption.request();
+      this.#adoption.resume();
     }
   }
 
@@ -477,35 +477,15 @@ export class Daemon {
     await endContainers(this.paths.package).catch((error: unknown) => log.error(messageOf(error)));
   }
 
-  /** Under an operation they wait for its end. */
   #adopt(settings: ClusterSettings) {
     // The last word of a cluster that this node has left.
-    if (!this.#identity || this.#identity.journal?.operation === "leave") return;
-    this.#wanted = settings;
-    this.#adoption.request();
+    if (this.#identity && this.#identity.journal?.operation !== "leave") this.#adoption.hear(settings);
   }
 
-  async #takeSettings() {
-    this.#stopAdopting();
-    const [before, wanted] = [this.#identity, this.#wanted];
-    if (!before || !wanted || this.#operation || before.journal || before.superseded) return;
-    if (areSameSettings(before.settings, wanted)) return;
-    try {
-      await adoptSettings(this.paths, before, wanted);
-      // Only now: who is killed on the way finds the difference again.
-      await this.#note({ settings: wanted });
-      await this.#part?.takeSettings(before.settings);
-    } catch (error) {
-      log.error(`the cluster's settings could not be taken: ${messageOf(error)}; trying again`);
-      // All of it again: noted as taken, nobody would.
-      await this.#note({ settings: before.settings }).catch((cause: unknown) => log.error(messageOf(cause)));
-      this.#adoptAgain = setTimeout(() => this.#adoption.request(), ADOPT_AGAIN_MS).unref();
-    }
-  }
-
-  #stopAdopting() {
-    clearTimeout(this.#adoptAgain);
-    this.#adoptAgain = undefined;
+  /** The identity of a node that is part of a cluster, with nothing under way. */
+  #atRest(): Identity | undefined {
+    const identity = this.#identity;
+    return this.#operation || identity?.journal || identity?.superseded ? undefined : identity;
   }
 
   /** Asks how the cluster is set, now. */
@@ -557,7 +537,7 @@ export class Daemon {
     // A full disk, perhaps the reason, must not keep it from being undone: who is killed then tries once more what failed.
     await this.#record(leaving).catch((error: unknown) => log.warning(messageOf(error)));
     this.#identity = leaving;
-    this.#wanted = undefined;
+    this.#adoption.forget();
     await this.#renewal.stop();
     await this.#part?.stop();
     this.#part = undefined;
@@ -574,7 +554,7 @@ export class Daemon {
     }
     this.#lastIdentity = identity;
     this.#identity = undefined;
-    this.#wanted = undefined;
+    this.#adoption.forget();
     this.#peers = [];
     await this.#onMembership(undefined);
     log.info("this node belongs to no cluster");
@@ -591,7 +571,6 @@ export class Daemon {
 }
 
 type Recovery = Extract<Journal, { operation: "recover" }>;
-const ADOPT_AGAIN_MS = 30_000;
 const seconds = () => Math.floor(now() / 1000);
 
 const supersededText = ({ name, superseded, generation }: Identity) =>
