@@ -2,7 +2,6 @@
  * The life of a node in one object: nothing yet, an operation under way, part of a cluster. One operation at a time;
  * asked for the same one again, the caller gets the one that runs.
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import {
   ALREADY_BOOTSTRAPPED,
   NODE_IN_USE,
@@ -26,15 +25,7 @@ import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
 import { repairPki, renewable, type Selection } from "../pki/refresh.ts";
 import { Renewal } from "../pki/renewal.ts";
-import { leavesOf } from "../pki/status.ts";
-import {
-  checkedUpdate,
-  externalAuthoritiesOf,
-  problemsOfBootstrapCertificates,
-  problemsOfLeaves,
-  suppliedAmong,
-  type Supplied,
-} from "../pki/supplied.ts";
+import { checkedUpdate, type Supplied } from "../pki/supplied.ts";
 import {
   ALL_SERVICES,
   disable,
@@ -47,12 +38,20 @@ import {
 } from "../node/services.ts";
 import { adoptSettings } from "./adopt.ts";
 import { Adoption } from "./adoption.ts";
+import {
+  beginBootstrap,
+  beginJoin,
+  beginRestore,
+  boundedTimeout,
+  refuse,
+  type NodeRequest,
+} from "./beginnings.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
 import { joinCluster } from "./join.ts";
 import { endContainers } from "./containers.ts";
-import { datastoreOf, releaseExternal } from "./datastore.ts";
+import { releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
 import { removeOwnMember } from "./membership.ts";
 import { checkMachine } from "./preflight.ts";
@@ -65,27 +64,12 @@ import {
   type RecoveryPlan,
   type RecoveryResult,
 } from "./recovery.ts";
-import { openedSnapshot, restoreCluster, type SnapshotDocument } from "./snapshot.ts";
-import {
-  checkAddress,
-  checkNodeName,
-  problemsOfBootstrap,
-  problemsOfJoin,
-  problemsOfSans,
-  resolveSettings,
-} from "./settings.ts";
-import { decodeToken, hashOf } from "./tokens.ts";
+import { openedSnapshot, restoreCluster } from "./snapshot.ts";
+import { problemsOfSans } from "./settings.ts";
+import { hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
 
-const DEFAULT_TIMEOUT_MS = 180_000;
-const CEILING_MS = 3_600_000;
-
-export interface NodeRequest {
-  readonly name: string;
-  readonly address: string;
-  readonly timeoutMs?: number;
-}
 interface Operation {
   readonly kind: Journal["operation"];
   readonly name: string;
@@ -611,100 +595,4 @@ function progressOf(operation: Operation, timeoutMs: number): Progress {
       log.info(`${operation.kind}: ${name} (${Math.round(performance.now() - began)} ms)`);
     },
   };
-}
-
-function refuse(what: string, problems: readonly string[]) {
-  if (problems.length > 0) throw new ApiError(400, `${what}: ${problems.join("; ")}`);
-}
-
-const boundedTimeout = (timeoutMs = 0) =>
-  Math.min(timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS, CEILING_MS);
-
-function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: BootstrapConfig): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  refuse("invalid bootstrap configuration", problemsOfBootstrap(config));
-  const identity: Identity = {
-    schema: 1,
-    clusterId: randomUUID(),
-    name,
-    role: "control-plane",
-    address: ip,
-    extraSans: config["extra-sans"] ?? [],
-    externalAuthorities: externalAuthoritiesOf(config),
-    supplied: [],
-    peers: [`${ip}:6400`],
-    datastore: datastoreOf(config),
-    generation: 1,
-    credential: randomBytes(8).toString("hex"),
-    settings: resolveSettings(config),
-    journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
-  };
-  const leaves = leavesOf(identity);
-  refuse("invalid bootstrap configuration", problemsOfBootstrapCertificates(config, leaves, identity, now()));
-  return { ...identity, supplied: suppliedAmong(config, leaves) };
-}
-
-function beginRestore({ name, address, timeoutMs }: NodeRequest, document: SnapshotDocument): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  const { clusterId, generation, settings, extraSans, externalAuthorities = [] } = document;
-  if (externalAuthorities.length > 0)
-    throw new ApiError(
-      400,
-      `Cannot restore: the keys of some authorities (${externalAuthorities.join(", ")}) are kept elsewhere, and a snapshot holds no certificates for a new machine; this is not supported yet`,
-    );
-  return {
-    schema: 1,
-    clusterId,
-    name,
-    role: "control-plane",
-    address: ip,
-    extraSans,
-    externalAuthorities,
-    supplied: [],
-    peers: [`${ip}:6400`],
-    datastore: { type: "etcd" },
-    generation: generation + 1,
-    credential: randomBytes(8).toString("hex"),
-    settings,
-    journal: { operation: "restore", timeoutMs: boundedTimeout(timeoutMs) },
-  };
-}
-
-function beginJoin(
-  { name, address, token, timeoutMs }: NodeRequest & { token: string },
-  config: JoinConfig,
-): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  const { role, addresses } = decodeToken(token);
-  const identity: Identity = {
-    schema: 1,
-    // Known once a control plane has admitted this node.
-    clusterId: "",
-    credential: "",
-    settings: resolveSettings({ "cluster-config": { network: { enabled: true } } }),
-    name,
-    role,
-    address: ip,
-    extraSans: config["extra-sans"] ?? [],
-    externalAuthorities: [],
-    supplied: [],
-    joinedWith: hashOf(token),
-    peers: addresses,
-    datastore: { type: "etcd" },
-    generation: 1,
-    journal: { operation: "join", token, config, timeoutMs: boundedTimeout(timeoutMs) },
-  };
-  // What signed them is known once a control plane has answered (join.ts).
-  const certificates = problemsOfLeaves(config, {
-    leaves: leavesOf(identity),
-    node: identity,
-    authorities: {},
-    external: [],
-    now: now(),
-  });
-  refuse("invalid join configuration", [...problemsOfJoin(config), ...certificates]);
-  return identity;
 }
