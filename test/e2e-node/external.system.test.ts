@@ -108,21 +108,45 @@ test("a second control plane joins with the connection of the first", async () =
   await eventually("both are Ready", async () => (await readyNodes("c2")).join() === "c1,c2");
 });
 
-test("the servers are changed on every control plane, if they hold this cluster", async () => {
-  const put = (server: string) =>
-    shell(
-      "c1",
-      `curl -s --unix-socket /var/snap/k8s/common/var/lib/k8sd/state/control.socket -X PUT http://x/1.0/k8sd/cluster/config -d '${JSON.stringify({ datastore: { type: "external", servers: [server] } })}'`,
+/** Sets the servers of the cluster through the daemon of c1. */
+const put = (server: string) =>
+  shell(
+    "c1",
+    `curl -s --unix-socket /var/snap/k8s/common/var/lib/k8sd/state/control.socket -X PUT http://x/1.0/k8sd/cluster/config -d '${JSON.stringify({ datastore: { type: "external", servers: [server] } })}'`,
+  );
+
+/** Which servers every control plane's API server is told. */
+async function expectServers(server: string): Promise<void> {
+  for (const name of ["c1", "c2"])
+    expect(await shell(name, "grep etcd-servers /var/snap/k8s/common/args/kube-apiserver")).toBe(
+      `--etcd-servers=${server}\n`,
     );
+}
+
+test("the servers are changed on every control plane, if they hold this cluster", async () => {
   await startEtcd(3379);
   expect(await put(`https://${db}:3379`)).toMatch(/holds no cluster, expected this cluster's data/);
   expect(await put("https://nobody.invalid:2379")).toMatch(/failed to parse datastore config: Cannot reach/);
   expect(await put(`https://${db}:2379/`)).toMatch(/"error_code":0/);
-  for (const name of ["c1", "c2"])
-    expect(await shell(name, "grep etcd-servers /var/snap/k8s/common/args/kube-apiserver")).toBe(
-      `--etcd-servers=https://${db}:2379/\n`,
-    );
+  await expectServers(`https://${db}:2379/`);
   await eventually("the API answers again", async () => (await readyNodes("c2")).join() === "c1,c2");
+});
+
+test("servers that are gone for good are changed, also by a daemon that has never seen them", async () => {
+  await kubectl("c1", "create", "configmap", "kept");
+  await shell(
+    "db",
+    "systemctl kill --signal=SIGKILL etcd-2379; while systemctl is-active --quiet etcd-2379; do sleep 0.1; done; cp -a /var/lib/etcd-2379 /var/lib/etcd-4379",
+  );
+  await startEtcd(4379);
+  await shell("c1", "systemctl restart snap.k8s.k8sd");
+  await eventually("the daemon answers", async () =>
+    (await put(`https://${db}:4379`)).includes('"error_code":0'),
+  );
+  await expectServers(`https://${db}:4379`);
+  await eventually("the API answers again", async () => (await readyNodes("c2")).join() === "c1,c2");
+  expect(await kubectl("c1", "get", "configmap", "kept", "-o", "name")).toBe("configmap/kept\n");
+  await must("c1", ["k8s", "set", "dns.enabled=false"]);
 });
 
 test("a control plane is removed without touching the datastore's members", async () => {

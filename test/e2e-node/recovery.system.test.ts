@@ -33,6 +33,21 @@ const untilReady = (via: string, names: readonly string[]) =>
     180_000,
   );
 
+const RECOVERY = "/var/snap/k8s/common/var/lib/etcd/recovery";
+const hardKill = "kill -9 $(systemctl show --property=MainPID --value snap.k8s.k8sd.service)";
+
+/** What an operation worked with cannot be deleted from now on: its end finds the disk as a daemon leaves it that is killed before the tidying. */
+const keepTidyingAway = (name: string) =>
+  shell(name, `mount --bind ${RECOVERY} ${RECOVERY}; mount -o remount,bind,ro ${RECOVERY}`);
+
+/** The daemon is killed where its operation is done, and only the tidying is not. */
+async function killBeforeTidying(name: string): Promise<void> {
+  expect(await shell(name, `ls ${RECOVERY}`)).toContain("snapshot.db");
+  await shell(name, `umount ${RECOVERY}; ${hardKill}`);
+  await eventually("it has tidied up", async () => (await shell(name, `ls ${RECOVERY}`)) === "");
+  await must(name, ["k8s", "status", "--wait-ready", "--timeout", "120s"]);
+}
+
 /** Writes objects one after the other and returns the names of those that were acknowledged. */
 async function written(via: string, prefix: string, count: number): Promise<string[]> {
   const script = `for i in $(seq ${count}); do k8s kubectl create configmap ${prefix}-$i --from-literal=i=$i -o name || true; done`;
@@ -97,12 +112,13 @@ test("the survivor goes on alone, also if its daemon is killed meanwhile, with e
   await eventually("it is at work", async () =>
     (await shell("c1", "ls /var/snap/k8s/common/var/lib/etcd")).includes("before-recovery"),
   );
-  await shell("c1", "kill -9 $(systemctl show --property=MainPID --value snap.k8s.k8sd.service)");
+  await shell("c1", hardKill);
   await recovering;
   await eventually("it has failed where only going on makes sense, and says so", async () =>
     (await exec("c1", ["k8s", "status"])).stderr.includes("has to go on: k8s recover"),
   );
   await shell("c1", "sed -i /no-such-flag/d /var/snap/k8s/common/args/etcd");
+  await keepTidyingAway("c1");
   const again = await exec("c1", ["k8s", "recover"]);
   expect(again).toMatchObject({ exitCode: 0 });
   expect(again.stderr).toContain("failed halfway: going on with it");
@@ -130,6 +146,12 @@ test("the survivor goes on alone, also if its daemon is killed meanwhile, with e
   expect(await shell("c1", "ls -d /var/snap/k8s/common/var/lib/etcd/before-recovery-*/member")).toContain(
     "member",
   );
+});
+
+test("a recovery whose daemon was killed at its end is tidied up by the next one", async () => {
+  await killBeforeTidying("c1");
+  expect(await must("c1", ["k8s", "status"])).toMatch(/control plane nodes: +\S+ \(voter\)\n/);
+  acknowledged.push(...(await written("c1", "tidy", 1)));
 });
 
 test("the lost ones stop by themselves when they return, and join anew", async () => {
@@ -162,7 +184,7 @@ test("a snapshot is opened by its passphrase alone, and holds nothing in clear",
 
 const machinesFile = `cantrip-e2e-${process.pid}.snapshot`;
 
-test("the cluster begins anew from its snapshot on a bare machine of another name", async () => {
+test("the cluster begins anew from its snapshot on a bare machine of another name, also if its daemon is killed meanwhile", async () => {
   for (const name of NAMES) await machines.destroy(name);
   await node("n9");
   await machines.copyIn("n9", `/tmp/${machinesFile}`, SNAPSHOT);
@@ -187,7 +209,16 @@ test("the cluster begins anew from its snapshot on a bare machine of another nam
   ]);
   expect(cut.stderr).toContain("cut or changed");
   expect((await exec("n9", ["k8s", "status"])).stderr).toContain("not part of a Kubernetes cluster");
-  await must("n9", ["k8s", "snapshot", "restore", SNAPSHOT, "--passphrase-file", "/root/right"]);
+  const restoring = exec("n9", ["k8s", "snapshot", "restore", SNAPSHOT, "--passphrase-file", "/root/right"]);
+  await eventually("etcd runs on the data", async () =>
+    (await shell("n9", "systemctl is-active snap.k8s.etcd || true")).startsWith("active"),
+  );
+  await shell("n9", hardKill);
+  await keepTidyingAway("n9");
+  expect(await restoring).toMatchObject({ exitCode: 1 });
+  await must("n9", ["k8s", "status", "--wait-ready", "--timeout", "240s"]);
+  expect(await shell("n9", "ls -l /proc/$(pgrep -x etcd)/fd | grep -c deleted || true")).toBe("0\n");
+  await killBeforeTidying("n9");
   await eventually("it is Ready", async () => (await readyNodes("n9")).includes("n9"));
   expect(await missing("n9", acknowledged)).toEqual([]);
   const nodes = (await kubectl("n9", "get", "nodes", "-o", "name")).trim().split("\n").sort();

@@ -117,6 +117,21 @@ test("a bootstrap that fails and cannot be undone says both, and the next one ti
   expect((await exec("c1", ["k8s", "status"])).stderr).toContain("could not leave its cluster completely");
   const before = await exec("c1", ["k8s", "bootstrap"]);
   expect(before.stderr).toMatch(/Cannot leave the cluster completely: .*EBUSY/);
+});
+
+test("a snapshot is not restored where a leave is incomplete: that leave would take it along", async () => {
+  const state = "/var/snap/k8s/common/var/lib";
+  await shell("c1", `mkdir -p ${state}/etcd/recovery; echo {} >${state}/etcd/recovery/document.json`);
+  const ask = "--unix-socket k8sd/state/control.socket http://x/1.0/x/cantrip/restore";
+  const body = JSON.stringify({ name: "c1", address: controlPlane });
+  const answer = await shell(
+    "c1",
+    `cd ${state}; curl -s ${ask} -H 'content-type: application/json' -d '${body}'`,
+  );
+  expect(answer).toContain("could not leave its cluster completely");
+  expect(await shell("c1", `ls ${state}/etcd/recovery`)).toBe("document.json\n");
+  const { stderr } = await exec("c1", ["k8s", "snapshot", "restore", "/root/none"]);
+  expect(stderr).toContain("is, or may be, part of a cluster");
   await shell("c1", `umount ${args}/held`);
 });
 

@@ -56,9 +56,17 @@ test("a drop-in that an operator has added counts at the next start of its servi
   );
 });
 
-test("another domain is known to kubelets, to DNS and to the API server's certificate", async () => {
+test("another domain is known to kubelets, to DNS and to the API server's certificate, also if that cannot be written at once", async () => {
+  const pki = "/etc/kubernetes/pki";
+  await shell("c1", `mount --bind ${pki} ${pki}; mount -o remount,bind,ro ${pki}`);
   await must("c1", ["k8s", "set", "dns.cluster-domain=other.example"]);
   await everyKubelet("kubelets are told", (args) => args.includes("--cluster-domain=other.example\n"));
+  await eventually("c1 says that it is not done", async () =>
+    (await shell("c1", "journalctl --unit=snap.k8s.k8sd")).includes(
+      "settings could not be taken: Cannot write",
+    ),
+  );
+  await shell("c1", `umount ${pki}; systemctl kill --signal=SIGKILL snap.k8s.k8sd`);
   await eventually("DNS answers for it", () =>
     resolves("w1", "10.152.183.10", "kubernetes.default.svc.other.example"),
   );

@@ -63,7 +63,8 @@ function isLeftOver(path: string): boolean {
   return Number(pid) === process.pid ? Number(number) > sequence : !isAlive(Number(pid));
 }
 
-function isAlive(pid: number): boolean {
+/** True while a process of this id is there. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -86,6 +86,8 @@ export interface Identity {
   /** Names the credentials given to this node at its join; the key of their revocation. */
   readonly credential: string;
   readonly settings: ClusterSettings;
+  /** While settings are being taken, and if they could only half be: all that something on this node may follow. */
+  readonly taking?: readonly ClusterSettings[];
   /** The cluster went on without this node, in this generation, as the daemon at this address said. */
   readonly superseded?: { readonly generation: number; readonly by: string };
   /** SHA-256 of the token of this node's join. */

@@ -7,33 +7,37 @@ import { controlPlaneDefaults, workerDefaults } from "../node/components.ts";
 import { disable, enable, restart, start, stop, wantedServices, type Service } from "../node/services.ts";
 import { removeProxyRules } from "./shared.ts";
 
-/** Services whose arguments follow from the settings start anew; what an operator set otherwise stays so. */
+/**
+ * Services whose arguments follow from the settings start anew; what an operator set otherwise stays so. `from` is all that
+ * the node may follow now: more than one if an earlier change was only half taken.
+ */
 export async function adoptSettings(
   paths: Paths,
-  before: Identity,
-  settings: ClusterSettings,
+  node: Identity,
+  from: readonly ClusterSettings[],
+  to: ClusterSettings,
 ): Promise<void> {
-  const after: Identity = { ...before, settings };
-  const [had, has] = [wantedServices(before), wantedServices(after)];
+  const had = new Set(from.flatMap((settings) => wantedServices({ ...node, settings })));
+  const has = wantedServices({ ...node, settings: to });
   const changed: Service[] = [];
   for (const service of has) {
-    const changes = await changesOf(paths, service, before, after);
+    const defaults = (settings: ClusterSettings) => defaultsOf(paths, { ...node, settings }, service);
+    const changes = await changesOf(paths, service, from.map(defaults), defaults(to));
     if (changes === undefined) continue;
     await changeArguments(paths.args, service, changes);
-    if (had.includes(service)) changed.push(service);
+    if (had.has(service)) changed.push(service);
   }
   // Also if the file was right already: a daemon that was killed here did not get to the restart.
   if (changed.length > 0) {
     log.info(`settings: starting ${changed.join(", ")} anew`);
     await restart(...changed);
   }
-  await begin(
-    paths,
-    has.filter((service) => !had.includes(service)),
-  );
+  const isNew = (service: Service) =>
+    from.some((settings) => !wantedServices({ ...node, settings }).includes(service));
+  await begin(paths, has.filter(isNew));
   await end(
     paths,
-    had.filter((service) => !has.includes(service)),
+    [...had].filter((service) => !has.includes(service)),
   );
 }
 
@@ -47,16 +51,15 @@ const defaultsOf = (paths: Paths, identity: Identity, service: Service): Argumen
 async function changesOf(
   paths: Paths,
   service: Service,
-  before: Identity,
-  after: Identity,
+  from: readonly Arguments[],
+  to: Arguments,
 ): Promise<ArgumentChanges | undefined> {
-  const [old, wanted] = [defaultsOf(paths, before, service), defaultsOf(paths, after, service)];
-  const flags = [...new Set([...Object.keys(old), ...Object.keys(wanted)])];
-  const differing = flags.filter((flag) => old[flag] !== wanted[flag]);
+  const flags = [...new Set([...from, to].flatMap((defaults) => Object.keys(defaults)))];
+  const differing = flags.filter((flag) => from.some((defaults) => defaults[flag] !== to[flag]));
   if (differing.length === 0) return undefined;
   const present = await readArguments(paths.args, service);
-  const ours = differing.filter((flag) => present[flag] === old[flag]);
-  return Object.fromEntries(ours.map((flag) => [flag, wanted[flag] ?? null]));
+  const ours = differing.filter((flag) => from.some((defaults) => defaults[flag] === present[flag]));
+  return Object.fromEntries(ours.map((flag) => [flag, to[flag] ?? null]));
 }
 
 async function begin(paths: Paths, services: readonly Service[]) {

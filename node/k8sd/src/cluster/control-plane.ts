@@ -208,11 +208,11 @@ export class ControlPlane {
   }
 
   /** Does what follows from settings beyond arguments and services. */
-  async takeSettings(before: ClusterSettings): Promise<void> {
+  async takeSettings(from: readonly ClusterSettings[]): Promise<void> {
     await this.#network.takeSettings();
     const { supplied, externalAuthorities, settings } = this.identity;
     const isOurs = !supplied.includes(API_SERVER) && !externalAuthorities.includes("kubernetes");
-    if (settings.clusterDomain !== before.clusterDomain && isOurs)
+    if (isOurs && from.some(({ clusterDomain }) => clusterDomain !== settings.clusterDomain))
       await this.refreshCertificates({ names: [API_SERVER] });
     this.features.wake();
   }

@@ -2,7 +2,6 @@
  * The life of a node in one object: nothing yet, an operation under way, part of a cluster. One operation at a time;
  * asked for the same one again, the caller gets the one that runs.
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import {
   ALREADY_BOOTSTRAPPED,
   NODE_IN_USE,
@@ -10,7 +9,7 @@ import {
   type BootstrapConfig,
 } from "@cantrip/metadata/k8sd";
 import { now } from "../base/clock.ts";
-import { Coalesced, Turns } from "../base/coalesce.ts";
+import { Turns } from "../base/coalesce.ts";
 import { ApiError, messageOf } from "../base/errors.ts";
 import {
   loadIdentity,
@@ -26,15 +25,7 @@ import type { Paths } from "../base/paths.ts";
 import { claimMachine } from "../node/claim.ts";
 import { repairPki, renewable, type Selection } from "../pki/refresh.ts";
 import { Renewal } from "../pki/renewal.ts";
-import { leavesOf } from "../pki/status.ts";
-import {
-  checkedUpdate,
-  externalAuthoritiesOf,
-  problemsOfBootstrapCertificates,
-  problemsOfLeaves,
-  suppliedAmong,
-  type Supplied,
-} from "../pki/supplied.ts";
+import { checkedUpdate, type Supplied } from "../pki/supplied.ts";
 import {
   ALL_SERVICES,
   disable,
@@ -46,12 +37,21 @@ import {
   wantedServices,
 } from "../node/services.ts";
 import { adoptSettings } from "./adopt.ts";
+import { Adoption } from "./adoption.ts";
+import {
+  beginBootstrap,
+  beginJoin,
+  beginRestore,
+  boundedTimeout,
+  refuse,
+  type NodeRequest,
+} from "./beginnings.ts";
 import { bootstrap, type Progress } from "./bootstrap.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { giveUp } from "./admission.ts";
 import { joinCluster } from "./join.ts";
 import { endContainers } from "./containers.ts";
-import { datastoreOf, releaseExternal } from "./datastore.ts";
+import { releaseExternal } from "./datastore.ts";
 import { leave } from "./leave.ts";
 import { removeOwnMember } from "./membership.ts";
 import { checkMachine } from "./preflight.ts";
@@ -64,28 +64,12 @@ import {
   type RecoveryPlan,
   type RecoveryResult,
 } from "./recovery.ts";
-import { openedSnapshot, restoreCluster, type SnapshotDocument } from "./snapshot.ts";
-import {
-  areSameSettings,
-  checkAddress,
-  checkNodeName,
-  problemsOfBootstrap,
-  problemsOfJoin,
-  problemsOfSans,
-  resolveSettings,
-} from "./settings.ts";
-import { decodeToken, hashOf } from "./tokens.ts";
+import { openedSnapshot, restoreCluster } from "./snapshot.ts";
+import { problemsOfSans } from "./settings.ts";
+import { hashOf } from "./tokens.ts";
 import type { Upwards } from "./upwards.ts";
 import { Worker } from "./worker.ts";
 
-const DEFAULT_TIMEOUT_MS = 180_000;
-const CEILING_MS = 3_600_000;
-
-export interface NodeRequest {
-  readonly name: string;
-  readonly address: string;
-  readonly timeoutMs?: number;
-}
 interface Operation {
   readonly kind: Journal["operation"];
   readonly name: string;
@@ -98,10 +82,12 @@ export class Daemon {
   readonly #onMembership: (identity: Identity | undefined) => Promise<void>;
   readonly #renewal: Renewal;
   readonly #saves = new Turns();
-  readonly #adoption = new Coalesced(() => this.#takeSettings());
-  /** Settings of the cluster as last heard; a failure to take them is tried again by the timer. */
-  #wanted: ClusterSettings | undefined;
-  #adoptAgain: NodeJS.Timeout | undefined;
+  readonly #adoption = new Adoption({
+    identity: () => this.#atRest(),
+    note: (change) => this.#note(change),
+    adopt: (node, from, to) => adoptSettings(this.paths, node, from, to),
+    finish: async (from) => this.#part?.takeSettings(from),
+  });
   #identity: Identity | undefined;
   #lastIdentity: Identity | undefined;
   #operation: Operation | undefined;
@@ -135,6 +121,8 @@ export class Daemon {
     if (!this.#identity) return;
     if (this.#identity.journal) return this.#resume(this.#identity, this.#identity.journal);
     if (this.#identity.superseded) return log.warning(supersededText(this.#identity));
+    // Killed between the record of an operation's end and this.
+    await this.#tidy();
     await claimMachine(this.paths);
     await this.#repair(this.#identity);
     await this.#enter(this.#identity);
@@ -144,6 +132,11 @@ export class Daemon {
   /** What cannot be made good here is said, and seen by those who need it; the node goes on with what it has. */
   async #repair(identity: Identity) {
     await repairPki(this.paths, identity).catch((error: unknown) => log.error(messageOf(error)));
+  }
+
+  /** What is left over costs room, no more. */
+  async #tidy() {
+    await tidyRecovery(this.paths).catch((error: unknown) => log.warning(messageOf(error)));
   }
 
   get identity(): Identity | undefined {
@@ -294,8 +287,7 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
-    this.#stopAdopting();
-    await this.#adoption.stop();
+    await this.#adoption.pause();
     await this.#renewal.stop();
     await this.#part?.stop();
   }
@@ -334,14 +326,13 @@ export class Daemon {
 
   async #carryOut(operation: Operation, identity: Identity, record: () => Promise<void>) {
     try {
-      await this.#adoption.stop();
+      await this.#adoption.pause();
       await record();
       this.#identity = identity;
       await this.#perform(operation, identity);
     } finally {
       this.#operation = undefined;
-      // What was heard meanwhile was left alone.
-      this.#adoption.request();
+      this.#adoption.resume();
     }
   }
 
@@ -354,6 +345,8 @@ export class Daemon {
       const member = await this.#become(identity, journal, progress);
       const final = { ...settled(member), peers: this.#peers.length > 0 ? this.#peers : member.peers };
       await this.#record(final);
+      // Only now: without it a repetition of a restoration would have nothing to begin with.
+      await this.#tidy();
       if (!this.#part) await this.#enter(final);
       log.info(`${journal.operation} of ${final.name} is done`);
     } catch (error) {
@@ -395,7 +388,7 @@ export class Daemon {
       this.#recovered = result;
       await this.#record(settled(heir));
       // Only now: without it a repetition would begin at the old data.
-      await tidyRecovery(this.paths).catch((error: unknown) => log.warning(messageOf(error)));
+      await this.#tidy();
       log.info(`recovered: revision ${result.revision} is kept, ${result.discarded} entries are discarded`);
     } catch (error) {
       log.error(`recovery failed while ${operation.step}: ${messageOf(error)}`);
@@ -468,35 +461,15 @@ export class Daemon {
     await endContainers(this.paths.package).catch((error: unknown) => log.error(messageOf(error)));
   }
 
-  /** Under an operation they wait for its end. */
   #adopt(settings: ClusterSettings) {
     // The last word of a cluster that this node has left.
-    if (!this.#identity || this.#identity.journal?.operation === "leave") return;
-    this.#wanted = settings;
-    this.#adoption.request();
+    if (this.#identity && this.#identity.journal?.operation !== "leave") this.#adoption.hear(settings);
   }
 
-  async #takeSettings() {
-    this.#stopAdopting();
-    const [before, wanted] = [this.#identity, this.#wanted];
-    if (!before || !wanted || this.#operation || before.journal || before.superseded) return;
-    if (areSameSettings(before.settings, wanted)) return;
-    try {
-      await adoptSettings(this.paths, before, wanted);
-      // Only now: who is killed on the way finds the difference again.
-      await this.#note({ settings: wanted });
-      await this.#part?.takeSettings(before.settings);
-    } catch (error) {
-      log.error(`the cluster's settings could not be taken: ${messageOf(error)}; trying again`);
-      // All of it again: noted as taken, nobody would.
-      await this.#note({ settings: before.settings }).catch((cause: unknown) => log.error(messageOf(cause)));
-      this.#adoptAgain = setTimeout(() => this.#adoption.request(), ADOPT_AGAIN_MS).unref();
-    }
-  }
-
-  #stopAdopting() {
-    clearTimeout(this.#adoptAgain);
-    this.#adoptAgain = undefined;
+  /** The identity of a node that is part of a cluster, with nothing under way. */
+  #atRest(): Identity | undefined {
+    const identity = this.#identity;
+    return this.#operation || identity?.journal || identity?.superseded ? undefined : identity;
   }
 
   /** Asks how the cluster is set, now. */
@@ -548,7 +521,7 @@ export class Daemon {
     // A full disk, perhaps the reason, must not keep it from being undone: who is killed then tries once more what failed.
     await this.#record(leaving).catch((error: unknown) => log.warning(messageOf(error)));
     this.#identity = leaving;
-    this.#wanted = undefined;
+    this.#adoption.forget();
     await this.#renewal.stop();
     await this.#part?.stop();
     this.#part = undefined;
@@ -565,7 +538,7 @@ export class Daemon {
     }
     this.#lastIdentity = identity;
     this.#identity = undefined;
-    this.#wanted = undefined;
+    this.#adoption.forget();
     this.#peers = [];
     await this.#onMembership(undefined);
     log.info("this node belongs to no cluster");
@@ -582,7 +555,6 @@ export class Daemon {
 }
 
 type Recovery = Extract<Journal, { operation: "recover" }>;
-const ADOPT_AGAIN_MS = 30_000;
 const seconds = () => Math.floor(now() / 1000);
 
 const supersededText = ({ name, superseded, generation }: Identity) =>
@@ -623,100 +595,4 @@ function progressOf(operation: Operation, timeoutMs: number): Progress {
       log.info(`${operation.kind}: ${name} (${Math.round(performance.now() - began)} ms)`);
     },
   };
-}
-
-function refuse(what: string, problems: readonly string[]) {
-  if (problems.length > 0) throw new ApiError(400, `${what}: ${problems.join("; ")}`);
-}
-
-const boundedTimeout = (timeoutMs = 0) =>
-  Math.min(timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS, CEILING_MS);
-
-function beginBootstrap({ name, address, timeoutMs }: NodeRequest, config: BootstrapConfig): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  refuse("invalid bootstrap configuration", problemsOfBootstrap(config));
-  const identity: Identity = {
-    schema: 1,
-    clusterId: randomUUID(),
-    name,
-    role: "control-plane",
-    address: ip,
-    extraSans: config["extra-sans"] ?? [],
-    externalAuthorities: externalAuthoritiesOf(config),
-    supplied: [],
-    peers: [`${ip}:6400`],
-    datastore: datastoreOf(config),
-    generation: 1,
-    credential: randomBytes(8).toString("hex"),
-    settings: resolveSettings(config),
-    journal: { operation: "bootstrap", config, timeoutMs: boundedTimeout(timeoutMs) },
-  };
-  const leaves = leavesOf(identity);
-  refuse("invalid bootstrap configuration", problemsOfBootstrapCertificates(config, leaves, identity, now()));
-  return { ...identity, supplied: suppliedAmong(config, leaves) };
-}
-
-function beginRestore({ name, address, timeoutMs }: NodeRequest, document: SnapshotDocument): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  const { clusterId, generation, settings, extraSans, externalAuthorities = [] } = document;
-  if (externalAuthorities.length > 0)
-    throw new ApiError(
-      400,
-      `Cannot restore: the keys of some authorities (${externalAuthorities.join(", ")}) are kept elsewhere, and a snapshot holds no certificates for a new machine; this is not supported yet`,
-    );
-  return {
-    schema: 1,
-    clusterId,
-    name,
-    role: "control-plane",
-    address: ip,
-    extraSans,
-    externalAuthorities,
-    supplied: [],
-    peers: [`${ip}:6400`],
-    datastore: { type: "etcd" },
-    generation: generation + 1,
-    credential: randomBytes(8).toString("hex"),
-    settings,
-    journal: { operation: "restore", timeoutMs: boundedTimeout(timeoutMs) },
-  };
-}
-
-function beginJoin(
-  { name, address, token, timeoutMs }: NodeRequest & { token: string },
-  config: JoinConfig,
-): Identity {
-  checkNodeName(name);
-  const ip = checkAddress(address);
-  const { role, addresses } = decodeToken(token);
-  const identity: Identity = {
-    schema: 1,
-    // Known once a control plane has admitted this node.
-    clusterId: "",
-    credential: "",
-    settings: resolveSettings({ "cluster-config": { network: { enabled: true } } }),
-    name,
-    role,
-    address: ip,
-    extraSans: config["extra-sans"] ?? [],
-    externalAuthorities: [],
-    supplied: [],
-    joinedWith: hashOf(token),
-    peers: addresses,
-    datastore: { type: "etcd" },
-    generation: 1,
-    journal: { operation: "join", token, config, timeoutMs: boundedTimeout(timeoutMs) },
-  };
-  // What signed them is known once a control plane has answered (join.ts).
-  const certificates = problemsOfLeaves(config, {
-    leaves: leavesOf(identity),
-    node: identity,
-    authorities: {},
-    external: [],
-    now: now(),
-  });
-  refuse("invalid join configuration", [...problemsOfJoin(config), ...certificates]);
-  return identity;
 }

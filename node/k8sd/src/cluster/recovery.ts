@@ -3,7 +3,7 @@
  * who answers, copies the data before it touches it, and keeps every write that it knows to be committed.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DatastoreState, RecoverResponse, RecoveryPlanResponse } from "@cantrip/metadata/k8sd";
 import { ApiError, messageOf } from "../base/errors.ts";
@@ -22,6 +22,7 @@ import type { Progress } from "./bootstrap.ts";
 import { STATE_PATH } from "./joining.ts";
 import { peerUrlOf } from "./membership.ts";
 import { callPeer, ownTls } from "./peer.ts";
+import { isBeingSaved } from "./snapshot.ts";
 import { beAlone, succeed } from "./succession.ts";
 
 /** `refusals` says why a recovery here would be wrong; it is empty if it would not. */
@@ -132,9 +133,15 @@ const workOf = ({ recovery }: Paths, at: number): Work => ({
 export const isBeyondReturn = (paths: Paths): boolean =>
   ["old", "swapped"].some((name) => existsSync(join(paths.recovery, name)));
 
-/** Takes away what a recovery worked with: once its end is recorded, and before another one begins. */
-export const tidyRecovery = (paths: Paths): Promise<void> =>
-  rm(paths.recovery, { recursive: true, force: true });
+/**
+ * Takes away what a recovery or a restoration worked with: once its end is recorded, again at the daemon's next start, and
+ * before another one begins. A snapshot that is being saved there stays.
+ */
+export async function tidyRecovery({ recovery }: Paths): Promise<void> {
+  const names = existsSync(recovery) ? await readdir(recovery) : [];
+  for (const name of names.filter((one) => !isBeingSaved(one)))
+    await rm(join(recovery, name), { recursive: true, force: true });
+}
 
 /** Each step finds what an earlier run of it has left. */
 export async function recover(

@@ -2,9 +2,11 @@
  * A snapshot of a whole cluster: etcd's data, the authorities and keys, and what a control plane has to know to begin anew
  * with them on a bare machine.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
+import { isAlive, writeAtomically } from "../base/files.ts";
 import { loadIdentity, type AuthorityName, type ClusterSettings, type Identity } from "../base/identity.ts";
 import type { Paths } from "../base/paths.ts";
 import { endpointsFor, etcdClient } from "../etcd/client.ts";
@@ -41,7 +43,14 @@ export interface SnapshotDocument {
 const partsOf = ({ recovery }: Paths) => ({
   document: join(recovery, "document.json"),
   data: join(recovery, "snapshot.db"),
+  restored: join(recovery, "restored"),
 });
+
+/** True for what a running process of that number in its name is writing into the recovery folder. */
+export function isBeingSaved(name: string): boolean {
+  const [, pid] = /^save-(\d+)\.db/.exec(name) ?? [];
+  return pid !== undefined && isAlive(Number(pid));
+}
 
 /** @throws Error if this node is no control plane with a managed etcd */
 export async function saveClusterSnapshot(paths: Paths, target: string, passphrase: string) {
@@ -113,7 +122,7 @@ export async function openedSnapshot(paths: Paths): Promise<SnapshotDocument> {
   return JSON.parse(await readFile(partsOf(paths).document, "utf8")) as SnapshotDocument;
 }
 
-/** A control plane on this machine, which goes on alone with the snapshot's cluster. */
+/** A control plane on this machine, which goes on alone with the snapshot's cluster. Each step finds what an earlier run of it has left. */
 export async function restoreCluster(
   paths: Paths,
   identity: Identity,
@@ -133,14 +142,18 @@ export async function restoreCluster(
   await prepareNode(paths, identity, {}, defaults);
   await beAlone(paths, identity);
   progress.step("restoring the data");
-  const peerUrl = peerUrlOf(address, settings.etcdPeerPort);
-  await rm(paths.etcdData, { recursive: true, force: true });
-  await restoreSnapshot(paths, paths.etcdData, { snapshot: partsOf(paths).data, name, peerUrl });
+  const { data: snapshot, restored } = partsOf(paths);
+  // Once: etcd may run on it already, and may have taken writes.
+  if (!existsSync(restored)) {
+    const peerUrl = peerUrlOf(address, settings.etcdPeerPort);
+    await rm(paths.etcdData, { recursive: true, force: true });
+    await restoreSnapshot(paths, paths.etcdData, { snapshot, name, peerUrl });
+    await writeAtomically(restored, "");
+  }
   const images = importImages(paths, progress.signal);
   images.catch(() => undefined);
   const heir = await succeed(paths, identity, started, progress);
   progress.step("importing images");
   await images;
-  await rm(paths.recovery, { recursive: true, force: true });
   return heir;
 }
