@@ -32,6 +32,8 @@ export class ShareProvider {
     this.#endpoint = new Endpoint(charm, name, { ours: provider, theirs: requirer });
     this.on = this.#endpoint.on;
     charm.framework.observe(charm.on.secretRotate, (event) => this.#rotate(event));
+    charm.framework.observe(charm.on.secretRemove, (event) => this.#removeOld(event));
+    charm.framework.observe(this.on.broken, ({ relation }) => this.#forget(relation));
   }
 
   /** The requests that can be served, one for each application. */
@@ -81,8 +83,21 @@ export class ShareProvider {
   }
 
   async #rotate({ secret }: SecretEvent): Promise<void> {
-    if (secret.label?.startsWith(`${this.#endpoint.name}.`))
-      await secret.setContent({ password: newPassword() });
+    if (this.#isOurs(secret)) await secret.setContent({ password: newPassword() });
+  }
+
+  /** Every reader has gone on to a newer one. */
+  async #removeOld({ secret, revision }: SecretEvent): Promise<void> {
+    if (this.#isOurs(secret) && revision !== undefined) await secret.removeRevision(revision);
+  }
+
+  /** Nobody is left to read it. */
+  async #forget(relation: Relation): Promise<void> {
+    if (await this.#charm.model.unit.isLeader()) await (await this.#found(relation))?.remove();
+  }
+
+  #isOurs({ label }: Secret): boolean {
+    return label?.startsWith(`${this.#endpoint.name}.`) === true;
   }
 
   #label({ id }: Relation): string {

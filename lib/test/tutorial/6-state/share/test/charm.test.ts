@@ -68,6 +68,25 @@ test("the password stays, until it is time for another", async () => {
   expect(machine.files.get("/etc/rsyncd.secrets")).toBe(`backup:${password}\n`);
 });
 
+test("a password that nobody uses any more is removed", async () => {
+  const machine = new MemoryMachine();
+  const given = { leader: true, ...withBackup };
+  const first = await dispatch(ShareCharm, "clients-relation-changed", given, { fakes: machine });
+  const rotated = await dispatch(ShareCharm, "secret-rotate", first, { fakes: machine });
+  const event = { hook: "secret-remove", secret: rotated.secrets[0]!.id, revision: 1 };
+  const last = await dispatch(ShareCharm, event, rotated, { fakes: machine });
+  expect([rotated.secrets[0]?.obsolete, last.secrets[0]?.obsolete]).toEqual([[1], undefined]);
+});
+
+test("a client's secret goes with the client", async () => {
+  const machine = new MemoryMachine();
+  const given = { leader: true, ...withBackup };
+  const first = await dispatch(ShareCharm, "clients-relation-changed", given, { fakes: machine });
+  const last = await dispatch(ShareCharm, "clients-relation-broken", first, { fakes: machine });
+  expect([first.secrets.length, last.secrets.length]).toEqual([1, 0]);
+  expect(machine.files.get("/etc/rsyncd.secrets")).toBe("");
+});
+
 test("a unit that is not the leader makes no secret, and serves the client later", async () => {
   const machine = new MemoryMachine();
   const then = await dispatch(ShareCharm, "clients-relation-changed", withBackup, { fakes: machine });
