@@ -1,5 +1,6 @@
 /** A relation endpoint with a schema: typed where it is compiled, checked where it is read, and what does not fit is a status. */
 import type { Charm } from "./framework/charm.ts";
+import { RelationTypeError } from "./errors.ts";
 import type { RelationEvents } from "./framework/charm-events.ts";
 import type { Fields, OptionalField, ValuesOf } from "./fields.ts";
 import { reasonOf } from "./load.ts";
@@ -49,7 +50,10 @@ export class Endpoint<const Ours extends Side, const Theirs extends Side> {
     return this.#charm.model.relations(this.name);
   }
 
-  /** Writes all of the own side: optional values that are not given are deleted. */
+  /**
+   * Writes all of the own side: optional values that are not given are deleted.
+   * @throws RelationTypeError, with nothing written, for a value that the other side would not read
+   */
   async write<As extends "app" | "unit">(
     relation: Relation,
     as: As,
@@ -59,7 +63,7 @@ export class Endpoint<const Ours extends Side, const Theirs extends Side> {
     const fields: Fields = this.#ours[as] ?? {};
     const written = Object.entries(fields).map(([key, field]) => [
       key,
-      given[key] === undefined ? "" : field.format(given[key]),
+      textFor(field, given[key], (reason) => new RelationTypeError(relation.key, key, reason)),
     ]);
     await relation.set(as, Object.fromEntries(written) as Record<string, string>);
   }
@@ -102,12 +106,28 @@ export class Endpoint<const Ours extends Side, const Theirs extends Side> {
   }
 }
 
+const isOptional = (field: Fields[string]): boolean =>
+  (field as Partial<OptionalField<unknown>>).optional === true;
+
+/** What the other side reads as the same value; the empty text deletes the key. */
+function textFor(field: Fields[string], value: unknown, refusal: (reason: string) => Error): string {
+  const raw = value === undefined ? "" : field.format(value);
+  if (raw === "" && isOptional(field)) return raw;
+  if (raw === "") throw refusal("expected a value that is not empty: Juju keeps no others");
+  try {
+    field.parse(raw);
+  } catch (error) {
+    throw refusal(reasonOf(error));
+  }
+  return raw;
+}
+
 function readBag(raw: Readonly<Record<string, string>>, fields: Fields = {}): ReadBag<unknown> {
   const value: Record<string, unknown> = {};
   const missing: string[] = [];
   for (const [key, field] of Object.entries(fields)) {
     if (!Object.hasOwn(raw, key)) {
-      if (!(field as Partial<OptionalField<unknown>>).optional) missing.push(key);
+      if (!isOptional(field)) missing.push(key);
       continue;
     }
     try {

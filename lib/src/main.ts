@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { EndDispatch } from "./errors.ts";
 import type { CharmClass } from "./framework/charm.ts";
 import { type DispatchContext, contextFrom, stateFile } from "./framework/context.ts";
@@ -8,7 +9,7 @@ import { runLegacyHook } from "./framework/legacy.ts";
 import { fileStore } from "./framework/stored.ts";
 import { sendText } from "./log/send.ts";
 import { inSource } from "./log/source-places.ts";
-import { processTools } from "./tools/process.ts";
+import { forgetHandedOver, processTools } from "./tools/process.ts";
 import { HookTools } from "./tools/tools.ts";
 
 /** Runs this program's one dispatch, as its unit agent asks for in the environment, and ends the process with its exit code. */
@@ -45,6 +46,7 @@ async function reportEarly(error: unknown, { JUJU_DISPATCH_PATH: path = "" }: En
 }
 
 async function runDispatch(CharmType: CharmClass, context: DispatchContext): Promise<number> {
+  forgetHandedOver(process.env);
   const dispatch = new Dispatch({
     context,
     definition: await loadDefinition(context.charmDir),
@@ -91,11 +93,14 @@ async function report(
   }
 }
 
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : `\nCaused by: ${describe(error.cause)}`;
+/** Whole, each error once: causes may lead back to where they began. */
+function describe(error: unknown, told: Set<unknown> = new Set()): string {
+  if (!(error instanceof Error)) return typeof error === "string" ? error : inspect(error);
+  if (told.has(error)) return `${error.name}: ${error.message} (as above)`;
+  told.add(error);
+  const cause = error.cause === undefined ? "" : `\nCaused by: ${describe(error.cause, told)}`;
   const parts =
-    error instanceof AggregateError ? error.errors.map((part) => `\n- ${describe(part)}`).join("") : "";
+    error instanceof AggregateError ? error.errors.map((part) => `\n- ${describe(part, told)}`).join("") : "";
   const stack = error.stack === undefined ? error.message : inSource(error.stack, import.meta.url);
   return `${stack}${parts}${cause}`;
 }

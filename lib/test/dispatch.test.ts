@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UnpackedCharm } from "./harness/unpacked.ts";
@@ -208,6 +208,22 @@ describe("a charm in which everything goes wrong", () => {
       1,
       expect.stringContaining("Uncaught in actions/break: TypeError: no such thing"),
     ]);
+  });
+
+  test("tells an error whole whose causes lead back to it, and what is no error", async () => {
+    const { exitCode, stderr } = await charm.dispatch({ action: "circle" });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /^Uncaught in actions\/circle: AggregateError: the real reason\n +at [^]*\n- \{ code: 7 \}\n- \[Object: null prototype\] \{\}\n- AggregateError: the real reason \(as above\)\nCaused by: Error: the fuse\n[^]*Caused by: AggregateError: the real reason \(as above\)\n$/,
+    );
+  });
+
+  test("removes what a hook that was killed left of the contents of secrets", async () => {
+    const left = join(charm.dir, ".secret-contents", "secret-abc");
+    mkdirSync(left, { recursive: true });
+    writeFileSync(join(left, "0"), "hunter2");
+    await charm.dispatch("update-status");
+    expect(existsSync(join(charm.dir, ".secret-contents"))).toBe(false);
   });
 });
 

@@ -61,6 +61,37 @@ describe("an endpoint with a schema", () => {
     });
   });
 
+  test.each([
+    [
+      "a number that is none",
+      { port: Number.NaN },
+      '"port" in relation guests:0: expected an integer, at least 1',
+    ],
+    ["one out of bounds", { port: 70_000 }, '"port" in relation guests:0: expected an integer, at least 1'],
+    ["none of a list", { port: 80, mode: "sctp" }, '"mode" in relation guests:0: expected one of tcp, udp'],
+    [
+      "an empty text",
+      { port: 80, words: "" },
+      '"words" in relation guests:0: expected a value that is not empty',
+    ],
+  ])("writes nothing that the other side would not read: %s", async (_, values, reason) => {
+    const ours = { unit: { ...spoken.requirer.unit, words: text() } };
+    class Writer extends Charm {
+      readonly guests = new Endpoint(this, "guests", { ours, theirs: {} });
+
+      constructor(framework: Framework) {
+        super(framework);
+        framework.observe(this.guests.on.changed, async ({ relation }) => {
+          const write = this.guests.write(relation, "unit", { words: "hi", ...values } as never);
+          await expect(write).rejects.toThrow(reason);
+        });
+      }
+    }
+    const relations = [{ endpoint: "guests", units: { "guest/0": {} }, ownUnitData: { words: "old" } }];
+    const then = await dispatch(Writer, "guests-relation-changed", { relations });
+    expect(then.relations[0]?.ownUnitData).toEqual({ words: "old" });
+  });
+
   test("waits for what is not there yet", async () => {
     const then = await after({});
     expect(then.stored["outcome"]).toEqual({ kind: "wait", for: '"port" from guest/0 in guests:0' });

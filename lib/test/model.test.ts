@@ -204,7 +204,12 @@ describe("config", () => {
     const answering = (stdout: string) =>
       new HookTools({ run: ({ argv }) => Promise.resolve({ argv, exitCode: 0, stdout, stderr: "" }) });
     const readBy = (tools: HookTools) =>
-      Promise.all([tools.config(), tools.actionParams(), tools.relationGet("db:1", "pg/0")]);
+      Promise.all([
+        tools.config(),
+        tools.actionParams(),
+        tools.relationGet("db:1", "pg/0"),
+        tools.secretGet({ label: "mine" }),
+      ]);
     for (const named of await readBy(answering(text)))
       expect(odd.map((name) => named[name])).toEqual(odd.map((name) => `of ${name}`));
     for (const named of await readBy(answering("{}")))
@@ -256,7 +261,14 @@ describe("secrets", () => {
       expect(await secret.content()).toEqual({ token: "abc" });
       expect((await secret.info()).id).toBe(then.secrets[0]?.id);
       await secret.setContent({ token: "def" });
-      expect(await secret.content()).toEqual({ token: "def" });
+      expect([await secret.content(), await (await model.secret("mine")).content()]).toEqual([
+        { token: "abc" },
+        { token: "abc" },
+      ]);
+      expect([await secret.peek(), await secret.content({ refresh: true })]).toEqual([
+        { token: "def" },
+        { token: "def" },
+      ]);
     });
     expect(again.secrets).toMatchObject([{ content: { token: "def" }, revision: 2 }]);
     const gone = await inHook(again, async ({ model }) => (await model.secret("mine")).remove());
@@ -326,6 +338,30 @@ describe("the unit", () => {
       model.unit.setPorts("53/udp", "6443/tcp"),
     );
     expect(then.openPorts).toEqual(["53/udp", "6443/tcp"]);
+  });
+
+  test.each(["6443", "6443/TCP", "6443-6443/tcp"])(
+    "leaves a port alone that is open already, however it is written: %s",
+    async (port) => {
+      const set = ({ model }: Charm) => model.unit.setPorts(port);
+      const first = await inHook({}, set);
+      const second = await inHook(first, set);
+      expect([first.openPorts, second.openPorts]).toEqual([["6443/tcp"], ["6443/tcp"]]);
+    },
+  );
+
+  test("asks Juju again what it failed to answer, and nothing else twice", async () => {
+    const asked: string[] = [];
+    const failing: ToolRunner = {
+      run: async ({ argv }) => {
+        const isFirst = !asked.includes(argv[0]);
+        asked.push(argv[0]);
+        return { argv, exitCode: isFirst ? 1 : 0, stdout: "true", stderr: "ERROR connection is shut down" };
+      },
+    };
+    const unit = new Unit("web/0", { tools: new HookTools(failing), clock: () => 0 });
+    await expect(unit.isLeader()).rejects.toThrow("connection is shut down");
+    expect([await unit.isLeader(), await unit.isLeader(), asked.length]).toEqual([true, true, 2]);
   });
 
   test("has addresses, a version, resources or none, and planned company", async () => {

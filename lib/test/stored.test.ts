@@ -3,7 +3,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Charm } from "@cantrip/lib";
+import { dispatch } from "@cantrip/lib/testing";
 import { StoredState, fileStore } from "../src/framework/stored.ts";
+import { definitionOfCharm } from "./harness/world.ts";
+
+const definition = await definitionOfCharm("contract");
 
 let folder: string;
 beforeEach(() => {
@@ -98,3 +103,14 @@ test("a key cannot reach into a scope", () => {
   ])
     expect(act).toThrow('a "/" stands between a scope and its keys');
 });
+
+test.each([Number.NaN, Infinity, new Map(), new Date(0), [1, undefined], { a: { b: Number.NaN } }])(
+  "what JSON cannot say is refused, in a charm and in a test's state: %o",
+  async (value) => {
+    const state = new StoredState({ a: 1 });
+    expect(() => state.set("a", value as never)).toThrow(TypeError);
+    expect([state.get("a"), state.isDirty]).toEqual([1, false]);
+    const run = dispatch(Charm as never, "start", { stored: { a: value as never } }, { definition });
+    await expect(run).rejects.toThrow('stored "a" is nothing that JSON can say');
+  },
+);

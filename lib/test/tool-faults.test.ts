@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -77,6 +77,26 @@ test("a tool that fails without a word is told from one that says why", async ()
   script("open-port", "exit 9");
   const error = await failure(tools().openPort("80/tcp"));
   expect(error.message).toBe("open-port exited with 9: it printed no reason");
+});
+
+test("a tool whose interpreter is missing is told from one that is missing", async () => {
+  writeFileSync(join(bin, "is-leader"), "#!/no/such/shell\n", { mode: 0o755 });
+  const error = await failure(tools().isLeader());
+  expect(error.message).toBe("is-leader exited with 126: it cannot be run: its interpreter is missing");
+});
+
+test("a tool that ends well and leaves a child behind has ended well", async () => {
+  script("is-leader", "echo true", "sleep 60 &");
+  expect(await tools({ timeoutMs: 300 }).isLeader()).toBe(true);
+});
+
+test("contents of a secret are handed over in files of the charm's own directory, for one call", async () => {
+  script("secret-add", 'echo "$@" >"$(dirname "$0")/seen"', "echo secret:9m4e2mr0ui3e8a215n4g");
+  const env = { PATH: `${bin}:/usr/bin:/bin`, JUJU_CHARM_DIR: bin };
+  await new HookTools(processTools(env)).secretAdd({ token: "hunter2" }, {});
+  const [, path = ""] = /token#file=(\S+)/.exec(readFileSync(join(bin, "seen"), "utf8")) ?? [];
+  expect(path.startsWith(join(bin, ".secret-contents", "secret-"))).toBe(true);
+  expect([existsSync(path), statSync(join(bin, ".secret-contents")).mode & 0o777]).toEqual([false, 0o700]);
 });
 
 describe("a tool that prints garbage", () => {

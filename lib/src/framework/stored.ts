@@ -1,8 +1,20 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { inspect } from "node:util";
 
 /** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Whether JSON gives the value back as it is. A member that is undefined is none. */
+export function isJson(value: unknown): value is Json {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null)
+    return value === null || typeof value === "string" || typeof value === "boolean";
+  if (Array.isArray(value)) return value.every(isJson);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = prototype === Object.prototype || prototype === null;
+  return isPlain && Object.values(value).every((member) => member === undefined || isJson(member));
+}
 
 /** A deferral: which handler wants which event again. */
 export interface Notice {
@@ -134,9 +146,14 @@ export class StoredState {
     return structuredClone(this.#values.map.get(this.#full(key))) as Value | undefined;
   }
 
-  /** Keeps a copy. An equal value is no change. */
+  /**
+   * Keeps a copy. An equal value is no change.
+   * @throws TypeError for what JSON cannot say, such as NaN, a Map or a Date
+   */
   set(key: string, value: Json): void {
     const full = this.#full(key);
+    if (!isJson(value))
+      throw new TypeError(`Cannot store "${key}": expected what JSON can say, got ${inspect(value)}`);
     if (JSON.stringify(value) === JSON.stringify(this.#values.map.get(full))) return;
     this.#values.map.set(full, structuredClone(value));
     this.#values.isDirty = true;

@@ -5,6 +5,7 @@ import type { DispatchContext } from "../framework/context.ts";
 import type { CharmDefinition } from "../framework/definition.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { SecretOptions } from "../tools/types.ts";
+import { Answers } from "./answers.ts";
 import { Application } from "./application.ts";
 import { type Binding, bindingOf } from "./network.ts";
 import { Relation, type RelationWorld } from "./relation.ts";
@@ -26,9 +27,9 @@ export class Model<Types extends CharmTypes = CharmTypes> {
   readonly #context: DispatchContext;
   readonly #definition: CharmDefinition;
   readonly #world: RelationWorld;
-  readonly #relations = new Map<string, Promise<readonly Relation[]>>();
+  readonly #relations = new Answers<readonly Relation[]>();
   readonly #byKey = new Map<string, Relation>();
-  #config: Promise<ConfigOf<Types>> | undefined;
+  readonly #config = new Answers<ConfigOf<Types>>();
 
   /** @internal */
   constructor({
@@ -56,18 +57,13 @@ export class Model<Types extends CharmTypes = CharmTypes> {
   /** The charm's options, typed as its files say. */
   config(): Promise<ConfigOf<Types>> {
     // The charm's files say which options there are, and Juju keeps to them.
-    this.#config ??= this.#tools.config() as Promise<ConfigOf<Types>>;
-    return this.#config;
+    return this.#config.get("config", () => this.#tools.config() as Promise<ConfigOf<Types>>);
   }
 
   /** The relations of an endpoint, without one that is being broken. */
   relations(endpoint: NameOf<Types, "relations">): Promise<readonly Relation[]> {
-    let found = this.#relations.get(endpoint);
-    if (found === undefined) {
-      found = this.#list(this.#endpoint(endpoint));
-      this.#relations.set(endpoint, found);
-    }
-    return found;
+    const defined = this.#endpoint(endpoint);
+    return this.#relations.get(endpoint, () => this.#list(defined));
   }
 
   /**

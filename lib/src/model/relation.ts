@@ -1,6 +1,7 @@
 import type { Endpoint } from "@cantrip/metadata";
 import { PermissionDenied, RelationAccessError, RelationNotFound, RelationTypeError } from "../errors.ts";
 import type { HookTools } from "../tools/tools.ts";
+import { Answers } from "./answers.ts";
 
 type Bag = Readonly<Record<string, string>>;
 
@@ -33,8 +34,8 @@ export class Relation {
   readonly isPeer: boolean;
   readonly #world: RelationWorld;
   readonly #departingUnit: string | undefined;
-  readonly #bags = new Map<string, Promise<Bag>>();
-  #units: Promise<readonly string[]> | undefined;
+  readonly #bags = new Answers<Bag>();
+  readonly #units = new Answers<readonly string[]>();
 
   /** @internal */
   constructor(world: RelationWorld, { id, endpoint, app, active, departingUnit, units }: RelationFacts) {
@@ -45,7 +46,7 @@ export class Relation {
     this.isPeer = endpoint.role === "peer";
     this.#world = world;
     this.#departingUnit = departingUnit;
-    if (units !== undefined) this.#units = Promise.resolve(units);
+    if (units !== undefined) this.#units.set(this.key, units);
   }
 
   /** As the tools name it: `endpoint:id`. */
@@ -55,8 +56,8 @@ export class Relation {
 
   /** Remote units (other units, in a peer relation), without the one that departs. */
   async units(): Promise<readonly string[]> {
-    this.#units ??= orWhenGone(this.#world.tools.relationList(this.key), []);
-    return (await this.#units).filter((unit) => unit !== this.#departingUnit);
+    const list = (): Promise<readonly string[]> => orWhenGone(this.#world.tools.relationList(this.key), []);
+    return (await this.#units.get(this.key, list)).filter((unit) => unit !== this.#departingUnit);
   }
 
   /**
@@ -65,12 +66,7 @@ export class Relation {
    */
   async data(entity: string): Promise<Bag> {
     await this.#checkReadable(entity);
-    let bag = this.#bags.get(entity);
-    if (bag === undefined) {
-      bag = this.#read(entity);
-      this.#bags.set(entity, bag);
-    }
-    return bag;
+    return this.#bags.get(entity, () => this.#read(entity));
   }
 
   /**
@@ -86,7 +82,7 @@ export class Relation {
     const changes = Object.entries(values).filter(([key, value]) => (present[key] ?? "") !== value);
     if (changes.length === 0) return;
     await this.#world.tools.relationSet(this.key, as, Object.fromEntries(changes));
-    this.#bags.set(entity, Promise.resolve(merged(present, changes)));
+    this.#bags.set(entity, merged(present, changes));
   }
 
   /** The UUID of the model on the other side. */

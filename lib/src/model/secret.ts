@@ -100,11 +100,10 @@ export class Secret {
     return this.#tools.secretInfo({ id: this.#id, label: this.label });
   }
 
-  /** A new revision, unless nothing differs. */
+  /** A new revision, unless nothing differs. The tracked one stays what it is: see it by `peek`, or take it by `content` with `refresh`. */
   async setContent(content: SecretContent): Promise<void> {
     checkContent(content);
     await this.#tools.secretSet(await this.findId(), content, {});
-    this.#content = Promise.resolve(content);
   }
 
   /** Changes what is said about the secret, not its content. `expire` is a time, or a duration such as `24h`. Owners only. */

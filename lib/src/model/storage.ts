@@ -1,4 +1,5 @@
 import type { HookTools } from "../tools/tools.ts";
+import { Answers } from "./answers.ts";
 
 /** One attached storage instance. */
 export class StorageInstance {
@@ -6,7 +7,7 @@ export class StorageInstance {
   readonly name: string;
   readonly index: number;
   readonly #tools: HookTools;
-  #location: Promise<string> | undefined;
+  readonly #location = new Answers<string>();
 
   /** @internal */
   constructor(tools: HookTools, id: string, location?: string) {
@@ -15,12 +16,11 @@ export class StorageInstance {
     this.name = id.slice(0, slash);
     this.index = Number(id.slice(slash + 1));
     this.#tools = tools;
-    if (location !== undefined) this.#location = Promise.resolve(location);
+    if (location !== undefined) this.#location.set(id, location);
   }
 
   /** Its mount point or device. */
   location(): Promise<string> {
-    this.#location ??= this.#tools.storageGet(this.id).then(({ location }) => location);
-    return this.#location;
+    return this.#location.get(this.id, async () => (await this.#tools.storageGet(this.id)).location);
   }
 }

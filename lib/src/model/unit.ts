@@ -1,6 +1,7 @@
 import { EndDispatch } from "../errors.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { Status, StatusReport } from "../tools/types.ts";
+import { Answers } from "./answers.ts";
 
 /** How long a `true` of is-leader is good for. */
 const leaseMs = 30_000;
@@ -13,7 +14,7 @@ export class Unit {
   readonly name: string;
   readonly #tools: HookTools;
   readonly #clock: Clock;
-  #leader: { readonly answer: Promise<boolean>; readonly since: number } | undefined;
+  #leader: { readonly answers: Answers<boolean>; readonly since: number } | undefined;
 
   /** @internal */
   constructor(name: string, { tools, clock }: { tools: HookTools; clock: Clock }) {
@@ -26,8 +27,8 @@ export class Unit {
   isLeader(): Promise<boolean> {
     const now = this.#clock();
     if (this.#leader === undefined || now - this.#leader.since >= leaseMs)
-      this.#leader = { answer: this.#tools.isLeader(), since: now };
-    return this.#leader.answer;
+      this.#leader = { answers: new Answers(), since: now };
+    return this.#leader.answers.get(this.name, () => this.#tools.isLeader());
   }
 
   /** The status as Juju has it, also one that an earlier hook set. */
@@ -72,9 +73,9 @@ export class Unit {
 
   /** Opens what is missing and closes what is surplus. */
   async setPorts(...ports: readonly string[]): Promise<void> {
-    const open = await this.openedPorts();
-    for (const port of ports.filter((wanted) => !open.includes(wanted))) await this.openPort(port);
-    for (const port of open.filter((present) => !ports.includes(present))) await this.closePort(port);
+    const [open, wanted] = [await this.openedPorts(), ports.map(asListed)];
+    for (const port of wanted.filter((each) => !open.includes(each))) await this.openPort(port);
+    for (const port of open.filter((each) => !wanted.includes(each))) await this.closePort(port);
   }
 
   /**
@@ -85,4 +86,12 @@ export class Unit {
     await this.#tools.reboot({ now });
     if (now) throw new EndDispatch(0);
   }
+}
+
+/** As `opened-ports` lists it: `80` is `80/tcp`, `80-80/TCP` as well. What is no port is for Juju to refuse. */
+function asListed(port: string): string {
+  const [, from, to = from, protocol = "tcp"] =
+    /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(port.toLowerCase()) ?? [];
+  if (from === undefined) return port.toLowerCase();
+  return `${from === to ? from : `${from}-${to}`}/${protocol}`;
 }

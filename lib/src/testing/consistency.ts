@@ -1,5 +1,6 @@
 /** What Juju would never let be: a given state or event that is so is a mistake in the test, and is said before the charm runs. */
 import type { CharmDefinition } from "../framework/definition.ts";
+import { isJson } from "../framework/stored.ts";
 import { checkContent } from "../model/secret.ts";
 import { type FullRelation, type FullSecret, GivenError, type World, splitStatus } from "./given.ts";
 import { parsePort } from "./ports.ts";
@@ -31,6 +32,9 @@ export function checkWorld(world: World, definition: CharmDefinition): void {
   checkStatus("status", world.status);
   checkStatus("appStatus", world.appStatus);
   world.openPorts.forEach(parsePort);
+  if (typeof world.workloadVersion !== "string") throw new GivenError("workloadVersion is no text");
+  for (const [key, value] of Object.entries(world.stored))
+    if (!isJson(value)) throw new GivenError(`stored "${key}" is nothing that JSON can say`);
   checkSecretOptions(world, definition);
   for (const relation of world.relations) checkRelation(relation, world);
   checkLimits(world, definition);

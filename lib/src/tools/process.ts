@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ToolCall, type ToolResult, type ToolRunner, oneAtATime } from "./runner.ts";
 
@@ -29,9 +29,19 @@ export function processTools(
   });
 }
 
-/** Files below the temporary directory, readable by root only, for as long as the tool runs. Modules that a hook may not need stay unloaded. */
+/** Where contents of secrets lie for as long as a tool reads them: one folder, so that what a killed hook has left is found. */
+const handover = (env: NodeJS.ProcessEnv): string =>
+  join(env["JUJU_CHARM_DIR"] ?? env["TMPDIR"] ?? "/tmp", ".secret-contents");
+
+/** Removes what a hook that was killed has left of the contents of secrets. */
+export const forgetHandedOver = (env: NodeJS.ProcessEnv): void =>
+  rmSync(handover(env), { recursive: true, force: true });
+
+/** Files that are readable by root only, for as long as the tool runs. */
 function runWithFiles(call: ToolCall, contents: Readonly<Record<string, string>>, terms: Terms): ToolResult {
-  const folder = mkdtempSync(join(terms.env["TMPDIR"] ?? "/tmp", "secret-"));
+  const place = handover(terms.env);
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  const folder = mkdtempSync(join(place, "secret-"));
   try {
     const args = Object.entries(contents).map(([key, value], n) => contentArgument(folder, key, value, n));
     return runTool({ ...call, argv: [...call.argv, ...args] }, terms);
@@ -59,10 +69,12 @@ function runTool({ argv, stdin = "" }: ToolCall, { env, timeoutMs }: Terms): Too
     killSignal: "SIGKILL",
   });
   const { code, message }: Partial<NodeJS.ErrnoException> = error ?? {};
-  // A tool may end without reading; its exit code tells more than the broken pipe.
-  if (status !== null && (error === undefined || code === "EPIPE"))
+  // A tool may end without reading, or leave a child with its output open: its exit code tells more than that.
+  if (status !== null && (error === undefined || code === "EPIPE" || code === "ETIMEDOUT"))
     return { argv, exitCode: status, stdout, stderr };
-  const { exitCode, reason } = failure(tool, code ?? message, signal, timeoutMs);
+  const isThere = (env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, tool)));
+  const trouble = code === "ENOENT" && isThere ? "its interpreter is missing" : (code ?? message);
+  const { exitCode, reason } = failure(tool, trouble, signal, timeoutMs);
   return {
     argv,
     exitCode,

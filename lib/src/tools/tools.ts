@@ -204,7 +204,7 @@ export class HookTools {
   }
 
   /** `secret-get`: the tracked revision; `peek` at the latest, or `refresh`, which tracks it from then on. */
-  secretGet({
+  async secretGet({
     id,
     label,
     read,
@@ -213,12 +213,13 @@ export class HookTools {
     label?: string | undefined;
     read?: "peek" | "refresh" | undefined;
   }): Promise<Strings> {
-    return this.#json([
+    const argv: ToolCall["argv"] = [
       "secret-get",
       ...(id ? [id] : []),
       ...(label ? ["--label", label] : []),
       ...(read ? [`--${read}`] : []),
-    ]);
+    ];
+    return bare(await this.#json<Strings>(argv));
   }
 
   /** `secret-info-get`: what the owner may know of it. */

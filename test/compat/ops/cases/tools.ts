@@ -183,6 +183,17 @@ export const toolCases: readonly Case[] = [
     ["secret-set", unitSecret, { token: "new" }],
     ["secret-set", "mine", { token: "newer" }],
   ]),
+  one("new content is not what this hook reads, but by a peek or a refresh", hook, [
+    ["secret-set", "mine", { token: "newer" }],
+    ["secret-read", "mine"],
+    ["secret-peek", "mine"],
+    ["secret-read", "mine", { refresh: true }],
+  ]),
+  one("a secret is made, changed and read at once", hook, [
+    ["secret-add", "application", { token: "first" }, { label: "fresh" }],
+    ["secret-set", "new", { token: "second" }],
+    ["secret-read", "new"],
+  ]),
   one("a secret is described anew", hook, [
     ["secret-describe", unitSecret, { label: "renamed", description: "d", rotate: "monthly" }],
   ]),

@@ -42,6 +42,12 @@ class WildCharm extends Charm {
       void Promise.reject(new EndDispatch(3));
       void this.model.unit.setStatus({ status: "active", message: "left" });
     });
+    framework.observe(this.on.action("circle"), () => {
+      const odd = new AggregateError([{ code: 7 }, Object.create(null)], "the real reason");
+      odd.errors.push(odd);
+      odd.cause = new Error("the fuse", { cause: odd });
+      throw odd;
+    });
     framework.observe(this.on.action("break"), () => Promise.reject(new TypeError("no such thing")));
   }
 
