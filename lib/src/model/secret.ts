@@ -1,6 +1,7 @@
 import { SecretContentError } from "../errors.ts";
 import type { HookTools } from "../tools/tools.ts";
 import type { RotatePolicy, SecretInfo } from "../tools/types.ts";
+import { Answers } from "./answers.ts";
 import type { Relation } from "./relation.ts";
 
 /** Values by key. Keys are three or more lower-case letters, digits and single hyphens; all together at most 1 MiB. */
@@ -40,7 +41,7 @@ export class Secret {
   readonly label: string | undefined;
   readonly #tools: HookTools;
   #id: string | undefined;
-  #content: Promise<SecretContent> | undefined;
+  #content = new Answers<SecretContent>();
 
   /** @internal */
   constructor(
@@ -50,7 +51,7 @@ export class Secret {
     this.#tools = tools;
     this.#id = id === undefined ? undefined : canonical(id);
     this.label = label;
-    if (content !== undefined) this.#content = Promise.resolve(content);
+    if (content !== undefined) this.#content.set("tracked", content);
   }
 
   /** `secret:…`; absent if only a label is known and nobody asked yet: see `findId`. */
@@ -75,16 +76,10 @@ export class Secret {
    * @throws SecretNotFound, PermissionDenied
    */
   async content({ refresh = false } = {}): Promise<SecretContent> {
-    const known = this.#content;
-    if (known !== undefined && !refresh) return known;
-    const reading = this.#read(refresh ? "refresh" : undefined);
-    this.#content = reading;
-    try {
-      return await reading;
-    } catch (error) {
-      if (this.#content === reading) this.#content = known;
-      throw error;
-    }
+    if (!refresh) return this.#content.get("tracked", () => this.#read(undefined));
+    const latest = await this.#read("refresh");
+    this.#content.set("tracked", latest);
+    return latest;
   }
 
   /**
@@ -134,7 +129,7 @@ export class Secret {
   /** All revisions, and with them the secret. */
   async remove(): Promise<void> {
     await this.#tools.secretRemove(await this.findId());
-    this.#content = undefined;
+    this.#content = new Answers();
   }
 
   #read(read: "peek" | "refresh" | undefined): Promise<SecretContent> {
