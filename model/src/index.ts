@@ -38,7 +38,7 @@ export { hookEnvironment } from "./view/environment.ts";
 export { displayedApplicationStatus, displayedMachineStatus, displayedStatus } from "./view/display.ts";
 export type { DisplayedStatus } from "./view/display.ts";
 export { planGoalState } from "./view/goal-state.ts";
-export { statusEntry, statusEvents } from "./view/status-history.ts";
+export { statusEntries, statusEvents } from "./view/status-history.ts";
 export type { StatusEntry, StatusKind } from "./view/status-history.ts";
 export { readSecret } from "./view/secrets.ts";
 export type { SecretAnswer, SecretRequest } from "./view/secrets.ts";

@@ -238,7 +238,10 @@ export interface Secret {
   nextRotation?: number;
   rotationDue?: boolean;
   revisions: SecretRevision[];
+  /** the newest revision that is kept */
   latest: number;
+  /** the newest that there ever was, once one has been removed */
+  made?: number;
   grants: { subject: string; relation?: number }[];
   consumers: Record<string, { tracked: number; label?: string }>;
   createdAt: number;

@@ -201,6 +201,7 @@ test.each([
 test.each([
   [{ relations: { 2: { unit: { a: 5 } } } }],
   [{ state: { set: { a: "x".repeat(3_000_000) }, delete: [] } }],
+  [{ state: { set: { a: "ü".repeat(1_500_000) }, delete: [] } }],
   [{ secrets: [{ kind: "explode" }] }],
   [{ secrets: [{ kind: "add", id: "nope", owner: "unit", contentId: "c", checksum: "s" }] }],
   [{ secrets: [{ kind: "add", id: "s0000000000000000001", owner: "unit", content: { token: "t" } }] }],

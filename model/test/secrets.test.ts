@@ -65,6 +65,25 @@ test("a consumer is told of a newer revision once, reads the old one until it re
   );
 });
 
+test("the number of a revision that was removed is not given again, so that its reader hears of the next", async () => {
+  const { world, id } = await shared();
+  await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, "token=two"));
+  await inHook(world, "web/0", ({ ask }) => ask("secret-get", id, "--refresh", "token"));
+  world.taken();
+  await inHook(world, "pg/0", async ({ ask }) => {
+    await ask("secret-remove", id, "--revision", "2");
+    await ask("secret-set", id, "token=three");
+  });
+  equal(world.state.secrets[id]?.latest, 3);
+  deepEqual(
+    world.taken("web/0").filter((line) => line.startsWith("secret")),
+    ["secret-changed"],
+  );
+  await inHook(world, "pg/0", ({ ask }) => ask("secret-remove", id, "--revision", "3"));
+  await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, "token=four"));
+  equal(world.state.secrets[id]?.latest, 4);
+});
+
 test("equal content makes no revision", async () => {
   const { world, id } = await shared();
   await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, "token=one"));

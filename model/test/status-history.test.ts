@@ -1,7 +1,7 @@
 /** What an event says in the history of statuses. */
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "vitest";
-import { statusEntry, statusEvents } from "../src/index.ts";
+import { statusEntries, statusEvents } from "../src/index.ts";
 import type { ModelEvent, Request } from "../src/index.ts";
 import { web } from "./support/charms.ts";
 import { World } from "./support/world.ts";
@@ -15,7 +15,7 @@ const cause = {
 } as const;
 
 function history(events: readonly ModelEvent[]) {
-  return events.flatMap((event) => statusEntry({ at: 7, cause, event }) ?? []);
+  return events.flatMap((event) => statusEntries({ at: 7, cause, event }));
 }
 
 test.each<[kind: string, entity: string, request: Request, status: string]>([
@@ -44,10 +44,33 @@ test("data of a status stay with it", async () => {
   deepEqual([entry?.status, entry?.data], ["error", { hook: "install" }]);
 });
 
+test("it begins with what is shown from the first moment on", () => {
+  const world = new World().deploy(web);
+  const begun = history(world.log).map(({ kind, entity, status, message }) => [
+    kind,
+    entity,
+    status,
+    message,
+  ]);
+  const { units, machines } = world.state;
+  const shown = [
+    ["workload", "web/0", "waiting", "waiting for machine"],
+    ["juju-unit", "web/0", "allocating", ""],
+    ["juju-machine", "0", "pending", machines["0"]?.agentStatus.message],
+    ["machine", "0", "pending", machines["0"]?.instanceStatus.message],
+  ];
+  for (const entry of shown)
+    deepEqual(
+      begun.find(([kind]) => kind === entry[0]),
+      entry,
+    );
+  equal(history(world.log).find(({ kind }) => kind === "workload")?.at, units["web/0"]?.createdAt);
+});
+
 test("events that set no status are not part of it", () => {
   const world = new World().deploy(web, 2).elect("web/0");
-  const types: readonly string[] = Object.values(statusEvents);
-  const others = world.log.filter(({ type }) => !types.includes(type));
+  const types = new Set<string>(Object.values(statusEvents).flat());
+  const others = world.log.filter(({ type }) => !types.has(type));
   equal(history(others).length, 0);
   equal(others.length > 5, true);
   deepEqual(history([{ type: "constructor" } as never]), []);

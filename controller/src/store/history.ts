@@ -1,5 +1,5 @@
 /** Status history and past events, read from the log: there is no second record of them. */
-import { statusEntry, statusEvents } from "@cantrip/model";
+import { statusEntries, statusEvents } from "@cantrip/model";
 import type { History } from "../models.ts";
 import type { EventLog } from "./event-log.ts";
 
@@ -12,11 +12,11 @@ export function historyOf(log: EventLog): History {
       return { compacted: log.compactedTo(model) > (query.after ?? 0), events: log.query(model, query) };
     },
     statuses(model, { entity, kinds, limit = 20, since = 0 }) {
-      const types = kinds.map((kind) => statusEvents[kind]);
+      const types = [...new Set(kinds.flatMap((kind) => statusEvents[kind]))];
       const entries = log
         .query(model, { types, limit: mostEvents })
-        .flatMap((event) => statusEntry(event) ?? [])
-        .filter((entry) => entry.entity === entity && entry.at >= since);
+        .flatMap(statusEntries)
+        .filter((entry) => entry.entity === entity && kinds.includes(entry.kind) && entry.at >= since);
       return { compacted: log.compactedTo(model) > 0, entries: entries.slice(-limit) };
     },
   };

@@ -40,6 +40,7 @@ export const secretEvents: Appliers<SecretEvents["type"]> = {
   "secret-revision-added": on((secret, { revision, nextRotation }) => {
     secret.revisions.push(copy(revision));
     secret.latest = revision.revision;
+    if (secret.made !== undefined) secret.made = revision.revision;
     secret.updatedAt = revision.createdAt;
     if (nextRotation === undefined) return;
     secret.nextRotation = nextRotation;
@@ -51,6 +52,8 @@ export const secretEvents: Appliers<SecretEvents["type"]> = {
       if (known) known.obsoleteSeen = known.obsoleteSeen.filter((each) => each !== revision);
     }
     secret.revisions = secret.revisions.filter((each) => each.revision !== revision);
+    // Its number is never given again: who has read that one has to hear of the next.
+    secret.made ??= secret.latest;
     secret.latest = secret.revisions.at(-1)?.revision ?? secret.latest;
   }),
   "secret-removed": (state, { id }) => forget(state, id),

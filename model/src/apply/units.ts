@@ -21,6 +21,12 @@ export const newUniter = (): Uniter => ({
   secrets: {},
 });
 
+/** What is shown of a unit from the moment that it is asked for. */
+export const firstStatuses = (at: number): Pick<Unit, "workloadStatus" | "agentStatus"> => ({
+  workloadStatus: { status: "waiting", message: "waiting for machine", since: at },
+  agentStatus: { status: "allocating", message: "", since: at },
+});
+
 function addUnit(state: ModelState, event: Extract<UnitEvents, { type: "unit-added" }>): void {
   const { unit: name, application, machine, charmUrl, at } = event;
   put(state.units, name, {
@@ -29,8 +35,7 @@ function addUnit(state: ModelState, event: Extract<UnitEvents, { type: "unit-add
     life: "alive",
     machine,
     charmUrl,
-    workloadStatus: { status: "waiting", message: "waiting for machine", since: at },
-    agentStatus: { status: "allocating", message: "", since: at },
+    ...firstStatuses(at),
     workloadVersion: "",
     openPorts: [],
     charmState: {},

@@ -75,7 +75,10 @@ function commitState(draft: Draft, unit: string, state: HookChanges["state"] | u
   if (Object.keys(set).length + remove.length === 0) return;
   draft.emit({ type: "unit-state-set", unit, set, remove });
   const { charmState } = findUnit(draft.state, unit);
-  const size = Object.entries(charmState).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  const size = Object.entries(charmState).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key + value),
+    0,
+  );
   const limit = Number(modelSetting(draft.state, "max-charm-state-size"));
   if (limit > 0 && size > limit)
     throw new ModelError(

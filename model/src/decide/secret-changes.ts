@@ -113,12 +113,16 @@ function update(draft: Draft, unit: Unit, change: ChangeOf<"set">): void {
   if (Object.keys(details).length > 0) draft.emit({ type: "secret-updated", id, ...details, at: draft.now });
 }
 
-function addRevision(draft: Draft, { id, latest, rotate }: Secret, change: ChangeOf<"set">): void {
+function addRevision(
+  draft: Draft,
+  { id, latest, made = latest, rotate }: Secret,
+  change: ChangeOf<"set">,
+): void {
   const period = own(rotationMs, rotate ?? "never");
   draft.emit({
     type: "secret-revision-added",
     id,
-    revision: revisionOf(draft, change, latest + 1),
+    revision: revisionOf(draft, change, made + 1),
     ...(period === undefined ? {} : { nextRotation: draft.now + period }),
   });
 }

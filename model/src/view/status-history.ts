@@ -1,7 +1,9 @@
 /** Statuses as they were: every event that sets one is an entry in the history of its unit, application or machine. */
-import type { EventOf, ModelEvent } from "../events.ts";
+import { firstStatuses } from "../apply/units.ts";
+import type { EventOf, EventType, ModelEvent } from "../events.ts";
 import { own } from "../records.ts";
 import type { Cause, RecordedEvent } from "../record.ts";
+import type { Status } from "../state.ts";
 
 /** Kinds of Juju's history: juju-unit (agent), workload, application, juju-machine (agent), machine (instance). */
 export type StatusKind = "juju-unit" | "workload" | "application" | "juju-machine" | "machine";
@@ -18,40 +20,46 @@ export interface StatusEntry {
   readonly cause: Cause;
 }
 
-type StatusEvent = EventOf<(typeof statusEvents)[StatusKind]>;
-
-/** Which events make the history of a kind. */
+/** Which events make the history of a kind: those that set a status, and those with which it begins. */
 export const statusEvents = {
-  "juju-unit": "unit-agent-set",
-  workload: "unit-status-set",
-  application: "application-status-set",
-  "juju-machine": "machine-agent-set",
-  machine: "machine-instance-set",
-} as const satisfies Record<StatusKind, ModelEvent["type"]>;
+  "juju-unit": ["unit-agent-set", "unit-added"],
+  workload: ["unit-status-set", "unit-added"],
+  application: ["application-status-set", "application-added"],
+  "juju-machine": ["machine-agent-set", "machine-added"],
+  machine: ["machine-instance-set", "machine-added"],
+} as const satisfies Record<StatusKind, readonly ModelEvent["type"][]>;
 
-const kinds = Object.fromEntries(
-  Object.entries(statusEvents).map(([kind, type]) => [type, kind as StatusKind]),
-);
+type Told = readonly [kind: StatusKind, entity: string, status: Status];
 
-/** What an event adds to the history; undefined if it sets no status. */
-export function statusEntry({ cause, event }: RecordedEvent): StatusEntry | undefined {
-  const kind = own(kinds, event.type);
-  if (kind === undefined) return undefined;
-  const { since, ...status } = (event as StatusEvent).status;
-  return { kind, entity: entityOf(event as StatusEvent), at: since, ...status, cause };
-}
+const told: { readonly [Type in EventType]?: (event: EventOf<Type>) => readonly Told[] } = {
+  "unit-added": ({ unit, at }) => {
+    const { agentStatus, workloadStatus } = firstStatuses(at);
+    return [
+      ["juju-unit", unit, agentStatus],
+      ["workload", unit, workloadStatus],
+    ];
+  },
+  "unit-agent-set": ({ unit, status }) => [["juju-unit", unit, status]],
+  "unit-status-set": ({ unit, status }) => [["workload", unit, status]],
+  "application-added": ({ application: { name, status } }) => (status ? [["application", name, status]] : []),
+  "application-status-set": ({ application, status }) => [["application", application, status]],
+  "machine-added": ({ machine: { id, agentStatus, instanceStatus } }) => [
+    ["juju-machine", id, agentStatus],
+    ["machine", id, instanceStatus],
+  ],
+  "machine-agent-set": ({ machine, status }) => [["juju-machine", machine, status]],
+  "machine-instance-set": ({ machine, status }) => [["machine", machine, status]],
+};
 
-function entityOf(event: StatusEvent): string {
-  switch (event.type) {
-    case "unit-agent-set":
-    case "unit-status-set":
-      return event.unit;
-    case "application-status-set":
-      return event.application;
-    case "machine-agent-set":
-    case "machine-instance-set":
-      return event.machine;
-    default:
-      return event satisfies never;
-  }
+/** What an event adds to the history: nothing if it sets no status, two entries where something begins with two. */
+export function statusEntries({ cause, event }: RecordedEvent): StatusEntry[] {
+  const tell = own(told as Record<string, (event: never) => readonly Told[]>, event.type);
+  const entries = tell?.(event as never) ?? [];
+  return entries.map(([kind, entity, { since, ...status }]) => ({
+    kind,
+    entity,
+    at: since,
+    ...status,
+    cause,
+  }));
 }
