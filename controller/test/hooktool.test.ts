@@ -60,7 +60,8 @@ function run(
     const child = execFile(join(directory, name), args, { env, cwd: directory }, (error, stdout, stderr) =>
       resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
     );
-    child.stdin?.end(input);
+    // A tool that does not want it may have ended before.
+    child.stdin?.on("error", () => undefined).end(input);
   });
 }
 const inHook = () => ({
