@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "vitest";
-import { nextTimer, readSecret } from "../src/index.ts";
+import { apply, nextTimer, readSecret } from "../src/index.ts";
 import { pg, web } from "./support/charms.ts";
 import { World, refusal } from "./support/world.ts";
 import type { Hook } from "./support/world.ts";
@@ -80,6 +80,18 @@ test("the number of a revision that was removed is not given again, so that its 
     ["secret-changed"],
   );
   await inHook(world, "pg/0", ({ ask }) => ask("secret-remove", id, "--revision", "3"));
+  await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, "token=four"));
+  equal(world.state.secrets[id]?.latest, 4);
+});
+
+test("a log from before, in which a number comes again, does not take the count of revisions back", async () => {
+  const { world, id } = await shared();
+  for (const token of ["two", "three"])
+    await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, `token=${token}`));
+  const revision = { revision: 2, createdAt: world.now, contentId: "again", checksum: "again" };
+  for (const gone of [3, 2])
+    apply(world.state, { type: "secret-revision-removed", id, revision: gone, contentIds: [] });
+  apply(world.state, { type: "secret-revision-added", id, revision });
   await inHook(world, "pg/0", ({ ask }) => ask("secret-set", id, "token=four"));
   equal(world.state.secrets[id]?.latest, 4);
 });

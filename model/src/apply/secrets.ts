@@ -40,7 +40,8 @@ export const secretEvents: Appliers<SecretEvents["type"]> = {
   "secret-revision-added": on((secret, { revision, nextRotation }) => {
     secret.revisions.push(copy(revision));
     secret.latest = revision.revision;
-    if (secret.made !== undefined) secret.made = revision.revision;
+    // A log from before may give a number again: the count does not go back with it.
+    if (secret.made !== undefined) secret.made = Math.max(secret.made, revision.revision);
     secret.updatedAt = revision.createdAt;
     if (nextRotation === undefined) return;
     secret.nextRotation = nextRotation;
