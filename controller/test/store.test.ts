@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { ModelEvent, ModelState, RecordedEvent } from "@cantrip/model";
+import type { ModelEvent, ModelState, RecordedEvent, StatusKind } from "@cantrip/model";
 import { createModel } from "@cantrip/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/facade.ts";
@@ -102,6 +102,25 @@ describe("event log", () => {
     log.compact(genesis.uuid, 100, { maxAgeMs: 98, maxEvents: 1_000 });
     expect(times({})).toEqual([2, 3, 4]);
     expect(statuses({}).compacted).toBe(true);
+  });
+
+  test("statuses begin when a unit is added, and the limit counts those of the asked kinds", () => {
+    const { log, genesis } = newLog();
+    const added = { application: "a", machine: "0", charmUrl: "local:a-0" };
+    for (const [time, unit] of [
+      [3, "a/0"],
+      [4, "a/1"],
+    ] as const)
+      log.append(genesis.uuid, at(time, { type: "unit-added", unit, ...added, at: time }));
+    const status = { status: "active", message: "", since: 5 } as const;
+    log.append(genesis.uuid, at(5, { type: "unit-status-set", unit: "a/0", status, byCharm: true }));
+    const statuses = (kinds: readonly StatusKind[], limit: number) =>
+      historyOf(log)
+        .statuses(genesis.uuid, { entity: "a/0", kinds, limit })
+        .entries.map((entry) => `${entry.at} ${entry.kind} ${entry.status}`);
+    expect(statuses(["workload"], 9)).toEqual(["3 workload waiting", "5 workload active"]);
+    expect(statuses(["juju-unit"], 9)).toEqual(["3 juju-unit allocating"]);
+    expect(statuses(["workload", "juju-unit"], 2)).toEqual(["3 workload waiting", "5 workload active"]);
   });
 
   test("a removed model leaves no rows", () => {
