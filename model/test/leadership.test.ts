@@ -160,10 +160,11 @@ class Realm extends World {
     }
   }
 
-  /** What a unit was promised goes with it. */
+  /** What a unit was promised goes with it. One that is dead has run its last hook: nothing of it relies on anything. */
   #promiseOf(application: string): { unit: string; until: number } | undefined {
     const promise = this.#promises.get(application);
-    const isKept = promise && this.now < promise.until && this.state.units[promise.unit] !== undefined;
+    const life = promise && this.state.units[promise.unit]?.life;
+    const isKept = promise && this.now < promise.until && life !== undefined && life !== "dead";
     return isKept ? promise : undefined;
   }
 
