@@ -5,6 +5,7 @@ import { test } from "vitest";
 import { ModelError } from "../src/index.ts";
 import type { Databag, Relation } from "../src/index.ts";
 import { charm, web } from "./support/charms.ts";
+import { histories } from "./support/histories.ts";
 import { type Hook, StorageWorld } from "./support/world.ts";
 
 type Bag = Record<string, string>;
@@ -219,8 +220,7 @@ class History {
   }
 }
 
-const histories = Number(process.env["CANTRIP_HISTORIES"] ?? 60);
-const timeout = 20_000 + histories * 1_000;
+const { numRuns, timeout } = histories(60);
 
 test(
   "what is written is what good hooks wrote, by whom may write it, and everyone hears the last of it",
@@ -233,10 +233,10 @@ test(
         await history.rest();
         history.checkSeen();
       }),
-      { numRuns: histories },
+      { numRuns },
     );
     for (const what of ["written", "lost", "seen", "refusedToFollowers"] as const)
-      ok(told[what] > histories, `${what}: ${told[what]} times only`);
+      ok(told[what] > numRuns, `${what}: ${told[what]} times only`);
   },
 );
 
@@ -252,6 +252,6 @@ test("whatever is removed ends, whatever state it was in", { timeout }, async ()
       deepEqual(history.world.ids, []);
       told.ended += 1;
     }),
-    { numRuns: histories },
+    { numRuns },
   );
 });
