@@ -46,7 +46,7 @@ async function reportEarly(error: unknown, { JUJU_DISPATCH_PATH: path = "" }: En
 }
 
 async function runDispatch(CharmType: CharmClass, context: DispatchContext): Promise<number> {
-  forgetHandedOver(process.env);
+  forgetHandedOver(context.charmDir);
   const dispatch = new Dispatch({
     context,
     definition: await loadDefinition(context.charmDir),

@@ -104,7 +104,10 @@ test("a key cannot reach into a scope", () => {
     expect(act).toThrow('a "/" stands between a scope and its keys');
 });
 
-test.each([Number.NaN, Infinity, new Map(), new Date(0), [1, undefined], { a: { b: Number.NaN } }])(
+const circle: Record<string, unknown> = {};
+circle["itself"] = circle;
+
+test.each([Number.NaN, Infinity, new Map(), new Date(0), [1, undefined], { a: { b: Number.NaN } }, circle])(
   "what JSON cannot say is refused, in a charm and in a test's state: %o",
   async (value) => {
     const state = new StoredState({ a: 1 });

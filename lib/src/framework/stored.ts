@@ -6,14 +6,16 @@ import { inspect } from "node:util";
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Whether JSON gives the value back as it is. A member that is undefined is none. */
-export function isJson(value: unknown): value is Json {
+export function isJson(value: unknown, within: readonly unknown[] = []): value is Json {
   if (typeof value === "number") return Number.isFinite(value);
   if (typeof value !== "object" || value === null)
     return value === null || typeof value === "string" || typeof value === "boolean";
-  if (Array.isArray(value)) return value.every(isJson);
+  if (within.includes(value)) return false;
+  const inner = [...within, value];
+  if (Array.isArray(value)) return Array.from(value).every((item) => isJson(item, inner));
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = prototype === Object.prototype || prototype === null;
-  return isPlain && Object.values(value).every((member) => member === undefined || isJson(member));
+  return isPlain && Object.values(value).every((member) => member === undefined || isJson(member, inner));
 }
 
 /** A deferral: which handler wants which event again. */

@@ -30,16 +30,17 @@ export function processTools(
 }
 
 /** Where contents of secrets lie for as long as a tool reads them: one folder, so that what a killed hook has left is found. */
-const handover = (env: NodeJS.ProcessEnv): string =>
-  join(env["JUJU_CHARM_DIR"] ?? env["TMPDIR"] ?? "/tmp", ".secret-contents");
+const handover = (charmDir: string): string => join(charmDir, ".secret-contents");
 
 /** Removes what a hook that was killed has left of the contents of secrets. */
-export const forgetHandedOver = (env: NodeJS.ProcessEnv): void =>
-  rmSync(handover(env), { recursive: true, force: true });
+export const forgetHandedOver = (charmDir: string): void =>
+  rmSync(handover(charmDir), { recursive: true, force: true });
 
 /** Files that are readable by root only, for as long as the tool runs. */
 function runWithFiles(call: ToolCall, contents: Readonly<Record<string, string>>, terms: Terms): ToolResult {
-  const place = handover(terms.env);
+  const charmDir = terms.env["JUJU_CHARM_DIR"];
+  // Where others may write, a name that is known is no place for secrets.
+  const place = charmDir === undefined ? (terms.env["TMPDIR"] ?? "/tmp") : handover(charmDir);
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(place, "secret-"));
   try {
